@@ -1,0 +1,31 @@
+// A fixed set of worker threads for data-parallel loops. Results never depend on the number of threads as long as
+// each index is computed independently, which is the contract of every kernel here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace longbow {
+
+class ThreadPool {
+ public:
+  /// `num_threads` >= 1 including the calling thread; 0 means one per available processor.
+  explicit ThreadPool(int num_threads = 0);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int num_threads() const;
+
+  /// Calls `body(index, thread)` for every index in [0, count), handing indexes out in increasing order to whichever
+  /// thread is free; returns when all are done. `thread` is in [0, num_threads). The first exception is rethrown here.
+  /// Not re-entrant: `body` must not call parallel_for of the same pool. No allocation per call.
+  void parallel_for(std::int64_t count, const std::function<void(std::int64_t index, int thread)>& body);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace longbow

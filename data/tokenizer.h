@@ -1,0 +1,46 @@
+// Text to token ids and back, by a sentencepiece model in a checkpoint's directory (tokenizer.model), and its training.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace longbow::data {
+
+class Tokenizer {
+ public:
+  /// Loads DIR/tokenizer.model and special-token settings of DIR/tokenizer_config.json. Throws UserError: a directory that holds only
+  /// a tokenizer.json says that byte-level BPE tokenizers are not supported yet.
+  explicit Tokenizer(const std::string& dir);
+  ~Tokenizer();
+  Tokenizer(Tokenizer&&) noexcept;
+
+  /// Special tokens in the text (user-defined symbols such as <|user|>) become their ids; no BOS is added unless asked.
+  std::vector<std::int32_t> encode(std::string_view text, bool add_bos = false) const;
+  std::string decode(const std::vector<std::int32_t>& tokens, bool skip_special_tokens = true) const;
+  std::int32_t bos_id() const;
+  std::int32_t eos_id() const;  // <|end|>
+  std::int32_t pad_id() const;
+  int vocab_size() const;
+  /// Id of one piece, or -1.
+  std::int32_t piece_id(std::string_view piece) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+struct TokenizerTrainingOptions {
+  int vocab_size = 2048;
+  std::vector<std::string> special_tokens = {"<|user|>", "<|assistant|>", "<|end|>"};
+  std::uint64_t seed = 0;
+  int num_threads = 2;
+};
+
+/// Trains a BPE sentencepiece model (digits split, byte fallback, no dummy prefix surprises) on lines of text and writes the tokenizer files
+/// of a Hugging Face directory: tokenizer.model, tokenizer.json's absence is fine, tokenizer_config.json with chat_template, special_tokens_map.json.
+void train_tokenizer(const std::vector<std::string>& lines, const TokenizerTrainingOptions& options, const std::string& dir);
+
+}  // namespace longbow::data

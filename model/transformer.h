@@ -1,0 +1,96 @@
+// The decoder: one definition of a layer, run by training, prefill and decode alike. What differs is where keys and
+// values go and how queries see them; the caller supplies that as an AttentionContext.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/thread_pool.h"
+#include "kernels/attention.h"
+#include "kernels/linear.h"
+#include "model/config.h"
+#include "model/weights.h"
+
+namespace longbow::model {
+
+/// Weights prepacked for the forward pass in a compute type; rebuilt (in place) whenever the values change.
+class PackedModel {
+ public:
+  PackedModel(ThreadPool& pool, const ModelConfig& config, const ParameterLayout& layout, const float* values, kernels::DType dtype);
+  /// Packs new values into the same memory.
+  void update(ThreadPool& pool, const float* values);
+
+  struct Layer {
+    const float* input_norm;  // point into `norms`
+    const float* post_attention_norm;
+    kernels::PackedMatrix qkv;      // [(heads + 2 kv heads) * head_dim, hidden]
+    kernels::PackedMatrix o;        // [hidden, heads * head_dim]
+    kernels::PackedMatrix gate_up;  // [2 * intermediate, hidden]
+    kernels::PackedMatrix down;     // [hidden, intermediate]
+  };
+  const ModelConfig& config() const { return *config_; }
+  kernels::DType dtype() const { return dtype_; }
+  const std::vector<Layer>& layers() const { return layers_; }
+  const float* embedding() const { return embedding_.data(); }  // [vocab, hidden], rounded to the compute type
+  const float* final_norm() const { return final_norm_; }
+  const kernels::PackedMatrix& head() const { return head_; }  // [vocab, hidden]
+
+ private:
+  const ModelConfig* config_;
+  const ParameterLayout* layout_;
+  kernels::DType dtype_;
+  std::vector<Layer> layers_;
+  kernels::Buffer<float> embedding_;
+  kernels::Buffer<float> norms_;
+  const float* final_norm_ = nullptr;
+  kernels::PackedMatrix head_;
+};
+
+kernels::AttentionShape attention_shape(const ModelConfig& config, int layer, kernels::DType kv_dtype);
+
+/// Supplies attention to a forward pass: receives a layer's rotated qkv rows [rows, (heads + 2 kv heads) * head_dim] and
+/// writes out [rows, heads, head_dim] and, when not null, lse [rows, heads].
+class AttentionContext {
+ public:
+  virtual ~AttentionContext() = default;
+  virtual void attend(int layer, const float* qkv, std::int64_t rows, float* out, float* lse) = 0;
+};
+
+/// What the backward pass needs of a forward pass, per layer. Filled by forward() when given.
+struct SavedActivations;
+
+/// A batch of rows in packed (THD) layout.
+struct PackedRows {
+  std::span<const std::int32_t> tokens;        // [rows]
+  std::span<const std::int32_t> position_ids;  // [rows]
+};
+
+/// hidden [rows, hidden_size]: the last layer's output after the final norm. `saved` null: nothing is kept.
+void forward(ThreadPool& pool, const PackedModel& model, PackedRows rows, AttentionContext& attention, float* hidden, SavedActivations* saved);
+
+/// A training batch: segments as in kernels::TrainSegment (prompt-once: the prompt is a segment, completions continue it).
+struct TrainBatch {
+  std::vector<std::int32_t> tokens;        // [rows]
+  std::vector<std::int32_t> position_ids;  // [rows]
+  std::vector<kernels::TrainSegment> segments;
+};
+
+/// Forward and backward over training batches; owns the activations between the two calls.
+class TrainingPass {
+ public:
+  TrainingPass(ThreadPool& pool, const ModelConfig& config, const ParameterLayout& layout);
+  ~TrainingPass();
+
+  /// Returns hidden states [rows, hidden_size], valid until the next call. `keep` false: a scoring pass, nothing is saved.
+  const float* forward(const PackedModel& model, const TrainBatch& batch, bool keep);
+  /// Adds the gradient of everything below `dhidden` to `gradient` (flat, layout order). `values` are the f32 weights of the forward pass.
+  void backward(const PackedModel& model, const float* values, const TrainBatch& batch, const float* dhidden, float* gradient);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace longbow::model
