@@ -24,6 +24,9 @@ class Policy {
   /// Takes the weights over; computes in `dtype`. Memory: 8 bytes a parameter here, plus the packed form.
   Policy(ThreadPool& pool, model::ModelConfig config, model::Weights weights, kernels::DType dtype);
 
+  Policy(const Policy&) = delete;
+  Policy& operator=(const Policy&) = delete;
+
   /// Scores the batch's targets. `keep`: the activations stay for one backward().
   Scores score(const PackedTargets& packed, float inv_temperature, bool keep);
 

@@ -1,0 +1,143 @@
+#include "trainer/lease_table.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/errors.h"
+
+namespace longbow::trainer {
+
+std::optional<std::string> find_defect(const data::Group& group, const LeaseRequestItem& asked, int vocab_size) {
+  if (group.prompt.tokens != asked.prompt.tokens) return "prompt: expected the leased tokens, got others";
+  if (static_cast<std::int64_t>(group.completions.size()) != asked.group_size) {
+    return concat("group size: expected ", asked.group_size, ", got ", group.completions.size());
+  }
+  for (std::size_t i = 0; i < group.completions.size(); ++i) {
+    const data::Completion& completion = group.completions[i];
+    if (completion.sample_idx != static_cast<std::int64_t>(i)) return concat("sample_idx: expected ", i, ", got ", completion.sample_idx);
+    if (static_cast<std::int64_t>(completion.tokens.size()) > asked.sampling.max_completion_tokens) {
+      return concat("completion length: expected at most ", asked.sampling.max_completion_tokens, " tokens, got ", completion.tokens.size());
+    }
+    if (completion.rollout_logprobs.size() != completion.tokens.size()) return "rollout_logprobs: expected one per token";
+    if (completion.finish_reason == data::FinishReason::abort) return "finish_reason: expected stop or length, got abort";
+    if (completion.min_policy_version < asked.min_policy_version) {
+      return concat("policy_version: expected at least ", asked.min_policy_version, ", got ", completion.min_policy_version);
+    }
+    for (std::int32_t token : completion.tokens) {
+      if (token < 0 || token >= vocab_size) return concat("token id: expected 0 to ", vocab_size - 1, ", got ", token);
+    }
+    for (float logprob : completion.rollout_logprobs) {
+      if (!std::isfinite(logprob) || logprob > 1e-3f) return concat("rollout_logprobs: expected finite values <= 0, got ", logprob);
+    }
+  }
+  return std::nullopt;
+}
+
+void LeaseTable::add(LeaseRequestItem item) {
+  const Key key{item.prompt.step, item.prompt.prompt_idx};
+  const bool added = entries_.emplace(key, Entry{std::move(item), State::pending, 0, "", 0}).second;
+  LONGBOW_CHECK(added);
+}
+
+std::optional<data::Lease> LeaseTable::grant(const std::string& worker, std::int64_t policy_version, std::int64_t now_ms) {
+  for (auto& [key, entry] : entries_) {
+    if (entry.state != State::pending || entry.item.min_policy_version > policy_version) continue;
+    entry.state = State::leased;
+    entry.lease_id = next_lease_id_++;
+    entry.worker = worker;
+    entry.deadline_ms = now_ms + timeout_ms_;
+    leases_[entry.lease_id] = key;
+    ++counters_.granted;
+    data::Lease lease;
+    lease.lease_id = entry.lease_id;
+    lease.prompt = entry.item.prompt;
+    lease.group_size = entry.item.group_size;
+    lease.sampling = entry.item.sampling;
+    lease.min_policy_version = entry.item.min_policy_version;
+    return lease;
+  }
+  return std::nullopt;
+}
+
+LeaseTable::Verdict LeaseTable::complete(const data::Group& group, int vocab_size, std::string* why) {
+  const auto lease = leases_.find(group.lease_id);
+  if (lease == leases_.end()) {
+    ++counters_.refused;
+    *why = "lease: this run granted none of that id, or its step is over";
+    return Verdict::refused;
+  }
+  Entry& entry = entries_.at(lease->second);
+  if (entry.state == State::done) {
+    ++counters_.duplicates;
+    return Verdict::duplicate;
+  }
+  if (auto defect = find_defect(group, entry.item, vocab_size)) {
+    ++counters_.refused;
+    *why = *defect;
+    if (entry.lease_id == group.lease_id) make_pending(entry);
+    return Verdict::refused;
+  }
+  entry.state = State::done;
+  ++counters_.completed;
+  return Verdict::accepted;
+}
+
+void LeaseTable::extend(const std::string& worker, const std::vector<std::uint64_t>& lease_ids, std::int64_t now_ms) {
+  for (std::uint64_t lease_id : lease_ids) {
+    const auto lease = leases_.find(lease_id);
+    if (lease == leases_.end()) continue;
+    Entry& entry = entries_.at(lease->second);
+    if (entry.state == State::leased && entry.lease_id == lease_id && entry.worker == worker) entry.deadline_ms = now_ms + timeout_ms_;
+  }
+}
+
+void LeaseTable::make_pending(Entry& entry) {
+  entry.state = State::pending;
+  entry.worker.clear();
+}
+
+int LeaseTable::release(const std::string& worker) {
+  int released = 0;
+  for (auto& [key, entry] : entries_) {
+    if (entry.state != State::leased || entry.worker != worker) continue;
+    make_pending(entry);
+    ++counters_.reissued;
+    ++released;
+  }
+  return released;
+}
+
+int LeaseTable::expire(std::int64_t now_ms) {
+  int expired = 0;
+  for (auto& [key, entry] : entries_) {
+    if (entry.state != State::leased || entry.deadline_ms > now_ms) continue;
+    make_pending(entry);
+    ++counters_.reissued;
+    ++expired;
+  }
+  return expired;
+}
+
+void LeaseTable::reissue(std::int64_t step, std::int64_t prompt_idx, std::int64_t min_policy_version) {
+  Entry& entry = entries_.at({step, prompt_idx});
+  LONGBOW_CHECK(entry.state == State::done);
+  std::erase_if(leases_, [&](const auto& lease) { return lease.second == Key{step, prompt_idx}; });  // old answers stay stale
+  entry.item.min_policy_version = min_policy_version;
+  make_pending(entry);
+  ++counters_.reissued;
+}
+
+void LeaseTable::forget_before(std::int64_t step) {
+  std::erase_if(leases_, [&](const auto& lease) { return lease.second.first < step; });
+  std::erase_if(entries_, [&](const auto& entry) { return entry.first.first < step; });
+}
+
+std::int64_t LeaseTable::num_pending() const {
+  return std::count_if(entries_.begin(), entries_.end(), [](const auto& entry) { return entry.second.state == State::pending; });
+}
+
+std::int64_t LeaseTable::num_leased() const {
+  return std::count_if(entries_.begin(), entries_.end(), [](const auto& entry) { return entry.second.state == State::leased; });
+}
+
+}  // namespace longbow::trainer
