@@ -49,14 +49,14 @@ std::string concat(const Parts&... parts) {
 }  // namespace longbow
 
 /// Active in release builds too; prints both values.
-#define LONGBOW_CHECK(condition)                                                          \
-  do {                                                                                    \
+#define LONGBOW_CHECK(condition)                                                             \
+  do {                                                                                       \
     if (!(condition)) ::longbow::internal::check_failed(__FILE__, __LINE__, #condition, ""); \
   } while (false)
-#define LONGBOW_CHECK_OP(op, a, b)                                                                                      \
-  do {                                                                                                                  \
-    const auto& longbow_a = (a);                                                                                        \
-    const auto& longbow_b = (b);                                                                                        \
+#define LONGBOW_CHECK_OP(op, a, b)                                                                                                      \
+  do {                                                                                                                                  \
+    const auto& longbow_a = (a);                                                                                                        \
+    const auto& longbow_b = (b);                                                                                                        \
     if (!(longbow_a op longbow_b)) ::longbow::internal::comparison_failed(__FILE__, __LINE__, #a " " #op " " #b, longbow_a, longbow_b); \
   } while (false)
 #define LONGBOW_CHECK_EQ(a, b) LONGBOW_CHECK_OP(==, a, b)

@@ -21,6 +21,7 @@ class Json {
   Json(std::nullptr_t) {}
   Json(bool value) : value_(value) {}
   Json(int value) : value_(std::int64_t{value}) {}
+  Json(unsigned value) : value_(std::int64_t{value}) {}
   Json(std::int64_t value) : value_(value) {}
   Json(std::uint64_t value) : value_(static_cast<std::int64_t>(value)) {}
   Json(double value) : value_(value) {}
@@ -65,7 +66,8 @@ class Json {
 
   bool operator==(const Json& other) const { return value_ == other.value_; }
 
-  /// One line when `indent` < 0. Doubles round-trip; NaN and infinities are written as null; UTF-8 is kept, not escaped.
+  /// One line when `indent` < 0. Doubles round-trip (1.0 stays 1.0); NaN and infinities are written as null; UTF-8 is kept,
+  /// not escaped, and bytes that are no UTF-8 become U+FFFD, so that the result is always JSON.
   std::string dump(int indent = -1) const;
 
  private:

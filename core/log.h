@@ -14,10 +14,13 @@ void set_log_level(LogLevel level);
 /// Prefix of every later line of this process, for instance "worker 1"; empty for none.
 void set_log_role(std::string role);
 
-/// Writes one line, whole, whatever thread calls it.
+/// Writes one line, whole, whatever thread calls it; control characters (line ends too) become spaces.
 void log(LogLevel level, std::string_view message);
 
 inline void log_info(std::string_view message) { log(LogLevel::info, message); }
 inline void log_warning(std::string_view message) { log(LogLevel::warning, message); }
+
+/// Keeps `line` below the log lines of a terminal until it is replaced; empty removes it. core/progress.h draws with this.
+void set_status_line(std::string_view line);
 
 }  // namespace longbow

@@ -11,7 +11,8 @@ namespace longbow {
 class ThreadPool {
  public:
   /// `num_threads` >= 1 including the calling thread; 0 means one per available processor.
-  explicit ThreadPool(int num_threads = 0);
+  /// `pin` ties worker i to the i-th available processor (the calling thread, worker 0, is left alone).
+  explicit ThreadPool(int num_threads = 0, bool pin = false);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -20,7 +21,8 @@ class ThreadPool {
 
   /// Calls `body(index, thread)` for every index in [0, count), handing indexes out in increasing order to whichever
   /// thread is free; returns when all are done. `thread` is in [0, num_threads). The first exception is rethrown here.
-  /// Not re-entrant: `body` must not call parallel_for of the same pool. No allocation per call.
+  /// Not re-entrant: `body` must not call parallel_for of the same pool. No allocation per call. `count` < 2^31.
+  /// Cost: about 2 us when the workers are awake (they spin for some 20 us after a call), a futex wake-up else.
   void parallel_for(std::int64_t count, const std::function<void(std::int64_t index, int thread)>& body);
 
  private:
