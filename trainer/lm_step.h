@@ -1,0 +1,33 @@
+// One step of next-token training: documents packed side by side, the mean loss over text tokens and over answer tokens
+// weighted separately, and one optimizer update.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "data/lm_document.h"
+#include "trainer/optimizer.h"
+#include "trainer/policy.h"
+
+namespace longbow::trainer {
+
+struct LmStepOptions {
+  double text_loss_weight = 0.3;
+  double answer_loss_weight = 1.0;
+  double learning_rate = 0;
+  std::int64_t micro_batch_tokens = 8192;  // bounds the memory of activations
+};
+
+struct LmStepReport {
+  double text_loss = 0;    // mean nats per token
+  double answer_loss = 0;
+  std::int64_t text_tokens = 0;
+  std::int64_t answer_tokens = 0;
+  std::int64_t rows = 0;
+  Optimizer::StepResult update;
+};
+
+/// Trains on `documents`; a document of fewer than 2 tokens is skipped. Deterministic.
+LmStepReport lm_step(Policy& policy, Optimizer& optimizer, const std::vector<data::LmDocument>& documents, const LmStepOptions& options);
+
+}  // namespace longbow::trainer
