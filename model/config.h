@@ -34,12 +34,15 @@ struct ModelConfig {
   std::vector<LayerConfig> layers;
   std::optional<int> bos_token_id;
   std::vector<int> eos_token_ids;
+  std::optional<int> pad_token_id;
 
   std::int64_t num_parameters() const;
 };
 
-/// Reads a config.json. Families: smollm3, llama, and whatever docs/architecture.md lists. Throws UserError for an unknown
-/// family, an unsupported feature (named, with its JSON pointer), or values that contradict each other.
+/// Reads a config.json of family smollm3 or llama as transformers reads it, defaults included; both RoPE spellings
+/// (`rope_parameters`, and `rope_theta` with `rope_scaling`). Every number is bounded, so that nothing computed from a
+/// config overflows. Throws UserError for an unknown family, an unsupported feature (named, with its JSON pointer), or
+/// values that contradict each other.
 ModelConfig read_model_config(const std::string& dir);
 ModelConfig parse_model_config(const Json& config, const std::string& source);
 

@@ -15,7 +15,9 @@
 
 namespace longbow::model {
 
-/// Weights prepacked for the forward pass in a compute type; rebuilt (in place) whenever the values change.
+/// Weights prepacked for the forward pass in a compute type; rebuilt (in place) whenever the values change. bf16 rounds all of
+/// them, norms and embeddings included, so that weights that travelled as bf16 give the same bits. Keeps references to `config`
+/// and `layout`; a sliding layer's window is read from `config` at every pass.
 class PackedModel {
  public:
   PackedModel(ThreadPool& pool, const ModelConfig& config, const ParameterLayout& layout, const float* values, kernels::DType dtype);
@@ -29,6 +31,7 @@ class PackedModel {
     kernels::PackedMatrix o;        // [hidden, heads * head_dim]
     kernels::PackedMatrix gate_up;  // [2 * intermediate, hidden]
     kernels::PackedMatrix down;     // [hidden, intermediate]
+    std::vector<float> inv_freq;    // [head_dim / 2] radians a position; empty: no rotary embedding
   };
   const ModelConfig& config() const { return *config_; }
   kernels::DType dtype() const { return dtype_; }
@@ -68,7 +71,11 @@ struct PackedRows {
 };
 
 /// hidden [rows, hidden_size]: the last layer's output after the final norm. `saved` null: nothing is kept.
-void forward(ThreadPool& pool, const PackedModel& model, PackedRows rows, AttentionContext& attention, float* hidden, SavedActivations* saved);
+/// Numerics: a row's bits depend on its token, its position and what `attention` shows it, not on the other rows, nor on the
+/// thread count. bf16: inputs of matrix products are rounded, sums and everything between them are f32.
+/// Throws InternalError for a token outside the vocabulary. Scratch grows to the largest call of this thread and is kept.
+void forward(ThreadPool& pool, const PackedModel& model, PackedRows rows, AttentionContext& attention, float* hidden,
+             SavedActivations* saved);
 
 /// A training batch: segments as in kernels::TrainSegment (prompt-once: the prompt is a segment, completions continue it).
 struct TrainBatch {

@@ -14,7 +14,8 @@ namespace longbow::model {
 std::uint64_t layout_hash(const ParameterLayout& layout);
 
 /// Writes values (f32, or rounded to bf16) to `path` atomically: a reader sees the old file or the new one, never half.
-void write_snapshot(const std::string& path, const ParameterLayout& layout, const float* values, kernels::DType dtype, std::int64_t policy_version);
+void write_snapshot(const std::string& path, const ParameterLayout& layout, const float* values, kernels::DType dtype,
+                    std::int64_t policy_version);
 
 struct SnapshotInfo {
   std::int64_t policy_version;

@@ -19,10 +19,19 @@ struct ParameterInfo {
   std::int64_t size = 0;
 };
 
+/// Offsets of one layer's tensors in the flat array.
+struct LayerOffsets {
+  std::int64_t input_norm, q, k, v, o, post_attention_norm, gate, up, down;
+};
+
 /// Where each tensor of `config` stands in the flat array; q, k, v of a layer are adjacent, gate and up too. No padding.
 struct ParameterLayout {
   std::vector<ParameterInfo> parameters;
   std::int64_t total = 0;
+  std::int64_t embedding = 0;  // offsets of the tensors outside of layers
+  std::int64_t final_norm = 0;
+  std::int64_t head = 0;  // of the embedding when they are tied
+  std::vector<LayerOffsets> layers;
 
   explicit ParameterLayout(const ModelConfig& config);
   const ParameterInfo& find(std::string_view name) const;  // throws InternalError when there is none

@@ -1,0 +1,80 @@
+#include "model/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "core/errors.h"
+
+namespace longbow::model {
+
+MappedFile::MappedFile(const std::string& path) : path_(path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) throw UserError(concat("cannot open file: ", std::strerror(errno), " (", path, ")"));
+  struct stat info {};
+  const bool regular = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+  void* address = nullptr;
+  if (regular && info.st_size > 0) address = ::mmap(nullptr, info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+  const int error = errno;
+  ::close(fd);
+  if (!regular) throw UserError(concat("cannot read file: expected a regular file (", path, ")"));
+  if (address == MAP_FAILED) throw UserError(concat("cannot map file: ", std::strerror(error), " (", path, ")"));
+  data_ = static_cast<const std::uint8_t*>(address);
+  size_ = info.st_size;
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile::~MappedFile() {
+  if (data_) ::munmap(const_cast<std::uint8_t*>(data_), size_);
+}
+
+ReplacementFile::ReplacementFile(std::string path) : path_(std::move(path)), temporary_(concat(path_, ".tmp.", ::getpid())) {
+  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd_ < 0) fail("create");
+}
+
+ReplacementFile::~ReplacementFile() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  ::unlink(temporary_.c_str());
+}
+
+void ReplacementFile::fail(const char* action) const {
+  throw UserError(concat("cannot ", action, " file: ", std::strerror(errno), " (", path_, ")"));
+}
+
+void ReplacementFile::write(const void* bytes, std::int64_t size) {
+  write_at(size_, bytes, size);
+  size_ += size;
+}
+
+void ReplacementFile::write_at(std::int64_t offset, const void* bytes, std::int64_t size) {
+  const auto* next = static_cast<const std::uint8_t*>(bytes);
+  while (size > 0) {
+    const ssize_t written = ::pwrite(fd_, next, size, offset);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("write");
+    next += written;
+    offset += written;
+    size -= written;
+  }
+}
+
+void ReplacementFile::commit() {
+  if (::fsync(fd_) != 0) fail("flush");
+  if (::close(std::exchange(fd_, -1)) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    const int error = errno;
+    ::unlink(temporary_.c_str());
+    errno = error;
+    fail("replace");
+  }
+}
+
+}  // namespace longbow::model

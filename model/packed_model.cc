@@ -1,0 +1,80 @@
+#include <algorithm>
+#include <cmath>
+
+#include "model/transformer.h"
+
+namespace longbow::model {
+namespace {
+
+constexpr std::int64_t kBlock = std::int64_t{1} << 16;
+
+/// out = in, rounded to the compute type.
+void round_values(ThreadPool& pool, const float* in, std::int64_t size, kernels::DType dtype, float* out) {
+  pool.parallel_for((size + kBlock - 1) / kBlock, [&](std::int64_t block, int) {
+    const std::int64_t end = std::min(size, (block + 1) * kBlock);
+    for (std::int64_t i = block * kBlock; i < end; ++i) {
+      out[i] = dtype == kernels::DType::f32 ? in[i] : kernels::to_float(kernels::to_bf16(in[i]));
+    }
+  });
+}
+
+/// In f32 arithmetic, as the reference implementations of these families compute it.
+std::vector<float> inverse_frequencies(double theta, int head_dim) {
+  std::vector<float> frequencies(head_dim / 2);
+  for (int i = 0; i < head_dim / 2; ++i) {
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(head_dim);
+    frequencies[i] = 1.0f / std::pow(static_cast<float>(theta), exponent);
+  }
+  return frequencies;
+}
+
+}  // namespace
+
+PackedModel::PackedModel(ThreadPool& pool, const ModelConfig& config, const ParameterLayout& layout, const float* values,
+                         kernels::DType dtype)
+    : config_(&config),
+      layout_(&layout),
+      dtype_(dtype),
+      embedding_(std::int64_t{config.vocab_size} * config.hidden_size),
+      norms_((2 * static_cast<std::int64_t>(config.layers.size()) + 1) * config.hidden_size),
+      head_(kernels::make_packed(config.vocab_size, config.hidden_size, dtype)) {
+  const std::int64_t hidden = config.hidden_size;
+  const std::int64_t q_width = std::int64_t{config.num_heads} * config.head_dim;
+  const std::int64_t kv_width = std::int64_t{config.num_kv_heads} * config.head_dim;
+  const float* norm = norms_.data();
+  for (const LayerConfig& layer_config : config.layers) {
+    Layer& layer = layers_.emplace_back();
+    layer.input_norm = norm;
+    layer.post_attention_norm = norm + hidden;
+    norm += 2 * hidden;
+    layer.qkv = kernels::make_packed(q_width + 2 * kv_width, hidden, dtype);
+    layer.o = kernels::make_packed(hidden, q_width, dtype);
+    layer.gate_up = kernels::make_packed(2 * std::int64_t{config.intermediate_size}, hidden, dtype);
+    layer.down = kernels::make_packed(hidden, config.intermediate_size, dtype);
+    if (layer_config.rope) layer.inv_freq = inverse_frequencies(layer_config.rope_theta, config.head_dim);
+  }
+  final_norm_ = norm;
+  update(pool, values);
+}
+
+void PackedModel::update(ThreadPool& pool, const float* values) {
+  const std::int64_t hidden = config_->hidden_size;
+  round_values(pool, values + layout_->embedding, embedding_.size(), dtype_, embedding_.data());
+  kernels::pack_rows(pool, values + layout_->head, config_->vocab_size, 0, head_);
+  float* norm = norms_.data();
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const LayerOffsets& at = layout_->layers[i];
+    Layer& layer = layers_[i];
+    round_values(pool, values + at.input_norm, hidden, dtype_, norm);
+    round_values(pool, values + at.post_attention_norm, hidden, dtype_, norm + hidden);
+    norm += 2 * hidden;
+    // q, k and v stand one after another in the layout, and so do gate and up.
+    kernels::pack_rows(pool, values + at.q, layer.qkv.n(), 0, layer.qkv);
+    kernels::pack_rows(pool, values + at.o, layer.o.n(), 0, layer.o);
+    kernels::pack_rows(pool, values + at.gate, layer.gate_up.n(), 0, layer.gate_up);
+    kernels::pack_rows(pool, values + at.down, layer.down.n(), 0, layer.down);
+  }
+  round_values(pool, values + layout_->final_norm, hidden, dtype_, norm);
+}
+
+}  // namespace longbow::model
