@@ -77,6 +77,13 @@ function(longbow_command folder)
     endif()
   endforeach()
   target_link_libraries(longbow PRIVATE ${arg_EXTERNAL})
+  execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} rev-parse --short HEAD OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  if(NOT commit)
+    set(commit unknown)
+  endif()
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/${folder}/version.cc PROPERTIES COMPILE_DEFINITIONS
+    "LONGBOW_VERSION=\"${PROJECT_VERSION}\";LONGBOW_COMMIT=\"${commit}\";LONGBOW_LIBTORCH_VERSION=\"${longbow_libtorch_version}\"")
+  install(TARGETS longbow RUNTIME)
 endfunction()
 
 function(longbow_tests folder)
