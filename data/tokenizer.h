@@ -35,12 +35,14 @@ class Tokenizer {
 struct TokenizerTrainingOptions {
   int vocab_size = 2048;
   std::vector<std::string> special_tokens = {"<|user|>", "<|assistant|>", "<|end|>"};
+  std::size_t max_lines = 1'000'000;  // of more lines than this, a sample is taken by the seed
   std::uint64_t seed = 0;
   int num_threads = 2;
 };
 
 /// Trains a BPE sentencepiece model (digits split, byte fallback, no dummy prefix surprises) on lines of text and writes the tokenizer files
-/// of a Hugging Face directory: tokenizer.model, tokenizer.json's absence is fine, tokenizer_config.json with chat_template, special_tokens_map.json.
+/// of a Hugging Face directory: tokenizer.model, tokenizer.json (the same BPE for transformers), tokenizer_config.json with chat_template,
+/// special_tokens_map.json. Equal lines and options give equal bytes. Text decodes to itself, newlines and runs of spaces included.
 void train_tokenizer(const std::vector<std::string>& lines, const TokenizerTrainingOptions& options, const std::string& dir);
 
 }  // namespace longbow::data

@@ -1,0 +1,293 @@
+// Encoding and decoding. The sentencepiece library segments plain text; this file splits special tokens off first, as Hugging
+// Face does, and decodes by itself, because transformers and sentencepiece differ on broken bytes (see flush_bytes).
+#include "data/tokenizer.h"
+
+#include <sentencepiece_processor.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <unordered_map>
+
+#include "core/errors.h"
+#include "core/json.h"
+
+namespace longbow::data {
+namespace {
+
+constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581, how sentencepiece writes a space inside pieces
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+
+/// What decoding needs to know of one id.
+struct Piece {
+  std::string text;  // with spaces, not marks
+  int byte = -1;     // value of a byte piece
+  bool special = false;
+};
+
+std::string with_spaces(std::string_view piece) {
+  std::string text;
+  for (std::size_t i = 0; i < piece.size();) {
+    if (piece.substr(i, kSpaceMark.size()) == kSpaceMark) {
+      text.push_back(' ');
+      i += kSpaceMark.size();
+    } else {
+      text.push_back(piece[i++]);
+    }
+  }
+  return text;
+}
+
+bool is_valid_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    std::size_t length = 1;
+    unsigned char low = 0x80, high = 0xBF;  // bounds of the second byte: no overlong forms, surrogates, or > U+10FFFF
+    if (lead < 0x80) {
+      length = 1;
+    } else if (lead >= 0xC2 && lead <= 0xDF) {
+      length = 2;
+    } else if (lead >= 0xE0 && lead <= 0xEF) {
+      length = 3;
+      if (lead == 0xE0) low = 0xA0;
+      if (lead == 0xED) high = 0x9F;
+    } else if (lead >= 0xF0 && lead <= 0xF4) {
+      length = 4;
+      if (lead == 0xF0) low = 0x90;
+      if (lead == 0xF4) high = 0x8F;
+    } else {
+      return false;
+    }
+    if (i + length > text.size()) return false;
+    for (std::size_t k = 1; k < length; ++k) {
+      const auto byte = static_cast<unsigned char>(text[i + k]);
+      if (byte < low || byte > high) return false;
+      low = 0x80;
+      high = 0xBF;
+    }
+    i += length;
+  }
+  return true;
+}
+
+/// A token setting is a string, or an object with `content`; null and absence mean none.
+std::optional<std::string> token_setting(const Json& config, std::string_view key) {
+  const Json* value = config.find(key);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  if (value->is_object()) return value->at("content").as_string();
+  return value->as_string();
+}
+
+}  // namespace
+
+struct Tokenizer::State {
+  sentencepiece::SentencePieceProcessor model;
+  std::vector<Piece> pieces;
+  std::vector<std::pair<std::string, std::int32_t>> added;  // tokens that text may name; longest first
+  std::array<bool, 256> starts_added{};
+  std::array<std::int32_t, 256> byte_ids{};
+  std::int32_t bos = -1, eos = -1, pad = -1;
+  bool dummy_prefix = false;  // the model puts a space before text (Llama-2), which decoding takes back
+
+  void read_pieces();
+  void read_config(const Json& config);
+  void finish_added();
+  void add(const std::string& content, std::int32_t id, bool special);
+  std::int32_t find(std::string_view piece) const;
+  std::int32_t find_setting(const Json& config, std::string_view key, std::int32_t otherwise) const;
+  void encode_plain(std::string_view text, std::vector<std::int32_t>& ids) const;
+  const std::pair<std::string, std::int32_t>* added_at(std::string_view text, std::size_t at) const;
+};
+
+void Tokenizer::State::read_pieces() {
+  byte_ids.fill(-1);
+  pieces.resize(static_cast<std::size_t>(model.GetPieceSize()));
+  for (int id = 0; id < model.GetPieceSize(); ++id) {
+    Piece& piece = pieces[static_cast<std::size_t>(id)];
+    const std::string& text = model.IdToPiece(id);
+    piece.text = with_spaces(text);
+    if (model.IsByte(id)) {
+      piece.byte = std::stoi(text.substr(3, 2), nullptr, 16);  // "<0xAB>"
+      byte_ids[static_cast<std::size_t>(piece.byte)] = id;
+    } else if (model.IsControl(id) || model.IsUnknown(id)) {
+      add(text, id, true);
+    }
+  }
+  std::vector<int> ids;
+  if (const auto status = model.Encode("a", &ids); !status.ok()) throw UserError(concat("tokenizer: ", status.ToString()));
+  dummy_prefix = !ids.empty() && pieces[static_cast<std::size_t>(ids.front())].text.starts_with(' ');
+  bos = model.bos_id();
+}
+
+void Tokenizer::State::add(const std::string& content, std::int32_t id, bool special) {
+  if (content.empty() || id < 0) return;
+  if (static_cast<std::size_t>(id) >= pieces.size()) pieces.resize(static_cast<std::size_t>(id) + 1);
+  Piece& piece = pieces[static_cast<std::size_t>(id)];
+  piece.text = content;
+  piece.special = piece.special || special;
+  const auto same = [&](const auto& known) { return known.first == content; };
+  if (std::none_of(added.begin(), added.end(), same)) added.emplace_back(content, id);
+}
+
+void Tokenizer::State::read_config(const Json& config) {
+  if (const Json* tokens = config.find("added_tokens_decoder"); tokens != nullptr) {
+    for (const auto& [key, token] : tokens->as_object()) {
+      const int id = std::stoi(key);
+      const Json* special = token.find("special");
+      if (id < 0 || id > (1 << 22)) throw UserError(concat("added_tokens_decoder: expected an id below 4194304, got ", key));
+      add(token.at("content").as_string(), id, special != nullptr && special->as_bool());
+    }
+  }
+  for (const char* key : {"additional_special_tokens", "extra_special_tokens"}) {
+    const Json* tokens = config.find(key);
+    if (tokens == nullptr || !tokens->is_array()) continue;
+    for (const Json& token : tokens->as_array()) {
+      const std::string& content = token.is_object() ? token.at("content").as_string() : token.as_string();
+      add(content, find(content), true);
+    }
+  }
+  bos = find_setting(config, "bos_token", bos);
+  eos = find_setting(config, "eos_token", -1);
+  pad = find_setting(config, "pad_token", -1);
+}
+
+std::int32_t Tokenizer::State::find_setting(const Json& config, std::string_view key, std::int32_t otherwise) const {
+  const auto content = token_setting(config, key);
+  if (!content) return otherwise;
+  const std::int32_t id = find(*content);
+  if (id < 0) throw UserError(concat(key, ": expected a token of the vocabulary, got '", *content, "'"));
+  return id;
+}
+
+void Tokenizer::State::finish_added() {
+  if (eos < 0) eos = find("<|end|>");
+  if (eos < 0) eos = model.eos_id();
+  if (pad < 0) pad = model.pad_id();
+  if (pad < 0) pad = model.eos_id();
+  for (const std::int32_t id : {bos, eos, pad}) {
+    if (id >= 0) add(pieces[static_cast<std::size_t>(id)].text, id, true);
+  }
+  std::stable_sort(added.begin(), added.end(), [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
+  for (const auto& [content, id] : added) starts_added[static_cast<unsigned char>(content.front())] = true;
+}
+
+std::int32_t Tokenizer::State::find(std::string_view piece) const {
+  for (const auto& [content, id] : added) {
+    if (content == piece) return id;
+  }
+  const int id = model.PieceToId(piece);
+  return id >= 0 && id < model.GetPieceSize() && model.IdToPiece(id) == piece ? id : -1;
+}
+
+const std::pair<std::string, std::int32_t>* Tokenizer::State::added_at(std::string_view text, std::size_t at) const {
+  if (!starts_added[static_cast<unsigned char>(text[at])]) return nullptr;
+  for (const auto& token : added) {
+    if (text.compare(at, token.first.size(), token.first) == 0) return &token;
+  }
+  return nullptr;
+}
+
+/// Segments text that names no special token. A literal U+2581 would come back as a space; it goes through its byte pieces.
+void Tokenizer::State::encode_plain(std::string_view text, std::vector<std::int32_t>& ids) const {
+  std::vector<int> part_ids;
+  while (!text.empty()) {
+    const bool has_bytes = byte_ids[0xE2] >= 0 && byte_ids[0x96] >= 0 && byte_ids[0x81] >= 0;
+    const std::size_t mark = has_bytes ? text.find(kSpaceMark) : std::string_view::npos;
+    const std::string_view part = text.substr(0, mark);
+    if (!part.empty()) {
+      if (const auto status = model.Encode(part, &part_ids); !status.ok()) throw UserError(concat("tokenizer: ", status.ToString()));
+      ids.insert(ids.end(), part_ids.begin(), part_ids.end());
+    }
+    if (mark == std::string_view::npos) return;
+    for (const char byte : kSpaceMark) ids.push_back(byte_ids[static_cast<unsigned char>(byte)]);
+    text.remove_prefix(mark + kSpaceMark.size());
+  }
+}
+
+Tokenizer::Tokenizer(const std::string& dir) : state_(std::make_unique<State>()) {
+  const std::filesystem::path folder(dir);
+  const std::string path = (folder / "tokenizer.model").string();
+  if (!std::filesystem::exists(path)) {
+    if (std::filesystem::exists(folder / "tokenizer.json")) {
+      throw UserError(
+          concat("tokenizer: expected a sentencepiece model, got only a tokenizer.json: byte-level BPE tokenizers are not supported yet (",
+                 path, ")"));
+    }
+    throw UserError(concat("tokenizer: expected a file tokenizer.model, got none (", path, ")"));
+  }
+  if (const auto status = state_->model.Load(path); !status.ok()) {
+    throw UserError(concat("tokenizer: expected a sentencepiece model, got a file that does not load as one (", path, ")"));
+  }
+  state_->read_pieces();
+  const std::string config_path = (folder / "tokenizer_config.json").string();
+  if (std::filesystem::exists(config_path)) {
+    try {
+      state_->read_config(read_json_file(config_path));
+    } catch (const UserError& error) {
+      throw UserError(concat(error.what(), " (", config_path, ")"));
+    } catch (const std::logic_error&) {  // std::stoi of a key that is no number
+      throw UserError(concat("added_tokens_decoder: expected ids as keys (", config_path, ")"));
+    }
+  }
+  state_->finish_added();
+}
+
+Tokenizer::~Tokenizer() = default;
+Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
+
+std::vector<std::int32_t> Tokenizer::encode(std::string_view text, bool add_bos) const {
+  std::vector<std::int32_t> ids;
+  if (add_bos && state_->bos >= 0) ids.push_back(state_->bos);
+  std::size_t plain_start = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto* token = state_->added_at(text, at);
+    if (token == nullptr) {
+      ++at;
+      continue;
+    }
+    state_->encode_plain(text.substr(plain_start, at - plain_start), ids);
+    ids.push_back(token->second);
+    at += token->first.size();
+    plain_start = at;
+  }
+  state_->encode_plain(text.substr(plain_start), ids);
+  return ids;
+}
+
+std::string Tokenizer::decode(const std::vector<std::int32_t>& tokens, bool skip_special_tokens) const {
+  std::string text;
+  std::string bytes;  // a run of byte pieces
+  // One U+FFFD for each byte of a run that is not wholly valid, the valid ones included: so does transformers.
+  const auto flush_bytes = [&] {
+    if (is_valid_utf8(bytes)) {
+      text += bytes;
+    } else {
+      for (std::size_t i = 0; i < bytes.size(); ++i) text += kReplacement;
+    }
+    bytes.clear();
+  };
+  for (const std::int32_t id : tokens) {
+    if (id < 0 || id >= vocab_size()) throw UserError(concat("decode: expected token ids in [0, ", vocab_size(), "), got ", id));
+    const Piece& piece = state_->pieces[static_cast<std::size_t>(id)];
+    if (piece.special && skip_special_tokens) continue;
+    if (piece.byte >= 0) {
+      bytes.push_back(static_cast<char>(piece.byte));
+      continue;
+    }
+    flush_bytes();
+    text += piece.text;
+  }
+  flush_bytes();
+  if (state_->dummy_prefix && text.starts_with(' ')) text.erase(0, 1);
+  return text;
+}
+
+std::int32_t Tokenizer::bos_id() const { return state_->bos; }
+std::int32_t Tokenizer::eos_id() const { return state_->eos; }
+std::int32_t Tokenizer::pad_id() const { return state_->pad; }
+int Tokenizer::vocab_size() const { return static_cast<int>(state_->pieces.size()); }
+std::int32_t Tokenizer::piece_id(std::string_view piece) const { return state_->find(piece); }
+
+}  // namespace longbow::data
