@@ -89,6 +89,7 @@ struct LearnerServer::State {
 
   const LearnerServerOptions options;
   zmq::context_t context{1};
+  std::optional<data::ClientKeyGate> gate;  // only with CURVE
   zmq::socket_t socket{context, zmq::socket_type::router};
   std::string bound_endpoint;
   std::thread thread;
@@ -236,6 +237,7 @@ void LearnerServer::State::serve() {
 
 LearnerServer::LearnerServer(LearnerServerOptions options) : state_(std::make_unique<State>(std::move(options))) {
   State& state = *state_;
+  if (!state.options.curve_client_keys_file.empty()) state.gate.emplace(state.context, state.options.curve_client_keys_file);
   data::configure_server_socket(state.socket, state.options.endpoint, state.options.curve_secret_key_file, state.options.curve_client_keys_file);
   state.socket.set(zmq::sockopt::maxmsgsize, kMaxMessageBytes);
   state.socket.set(zmq::sockopt::linger, 500);
