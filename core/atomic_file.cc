@@ -1,0 +1,189 @@
+#include "core/atomic_file.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <vector>
+
+#include "core/errors.h"
+
+namespace longbow {
+namespace {
+
+constexpr std::size_t kBufferBytes = std::size_t{256} << 10;
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+// Unlike any other writer's name, in this process or another; hidden, so that no glob for *.jsonl picks up a half.
+std::string temporary_name(const std::string& path) {
+  static std::atomic<int> counter{0};
+  return concat(folder_of(path), "/.", std::filesystem::path(path).filename().string(), ".partial-", ::getpid(), "-", counter++);
+}
+
+}  // namespace
+
+struct AtomicFile::State {
+  explicit State(std::string target) : path(std::move(target)), temporary(temporary_name(path)) {
+    descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor < 0)
+      throw UserError(concat("cannot write: expected a writable folder, got \"", std::strerror(errno), "\" (", path, ")"));
+    buffer.resize(kBufferBytes);
+    if (path.ends_with(".gz")) {
+      gzip = true;
+      LONGBOW_CHECK_EQ(deflateInit2(&deflater, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    } else if (path.ends_with(".zst")) {
+      zstd = ZSTD_createCStream();
+      LONGBOW_CHECK(zstd != nullptr);
+      ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, 3);
+      ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1);
+    }
+  }
+  ~State() {
+    if (gzip) deflateEnd(&deflater);
+    ZSTD_freeCStream(zstd);
+    if (descriptor >= 0) ::close(descriptor);
+    if (!committed) ::unlink(temporary.c_str());
+  }
+
+  [[noreturn]] void fail(std::size_t pending) const {
+    const int error = errno;
+    struct statvfs disk {};
+    if (error == ENOSPC && ::statvfs(folder_of(path).c_str(), &disk) == 0) {
+      throw UserError(concat("disk full: expected room for ", pending, " bytes after the first ", file_bytes, ", got ",
+                             static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize, " bytes free (", path, ")"));
+    }
+    throw UserError(concat("cannot write: expected room for ", pending, " bytes after the first ", file_bytes, ", got \"",
+                           std::strerror(error), "\" (", path, ")"));
+  }
+
+  void write_raw(const char* from, std::size_t bytes) {
+    while (bytes > 0) {
+      const ssize_t written = ::write(descriptor, from, bytes);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail(bytes);
+      from += written;
+      bytes -= static_cast<std::size_t>(written);
+      file_bytes += written;
+    }
+  }
+
+  void write_plain(std::string_view bytes) {
+    if (used + bytes.size() > buffer.size()) {
+      write_raw(buffer.data(), used);
+      used = 0;
+    }
+    if (bytes.size() >= buffer.size()) {
+      write_raw(bytes.data(), bytes.size());
+    } else {
+      std::memcpy(buffer.data() + used, bytes.data(), bytes.size());
+      used += bytes.size();
+    }
+  }
+
+  void write_gzip(std::string_view bytes, int flush) {
+    deflater.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+    deflater.avail_in = static_cast<uInt>(bytes.size());
+    do {
+      deflater.next_out = reinterpret_cast<Bytef*>(buffer.data());
+      deflater.avail_out = static_cast<uInt>(buffer.size());
+      LONGBOW_CHECK_NE(deflate(&deflater, flush), Z_STREAM_ERROR);
+      write_raw(buffer.data(), buffer.size() - deflater.avail_out);
+    } while (deflater.avail_out == 0);
+  }
+
+  void write_zstd(std::string_view bytes, ZSTD_EndDirective directive) {
+    ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
+    std::size_t left = 1;
+    while (directive == ZSTD_e_end ? left != 0 : in.pos < in.size) {
+      ZSTD_outBuffer out{buffer.data(), buffer.size(), 0};
+      left = ZSTD_compressStream2(zstd, &out, &in, directive);
+      LONGBOW_CHECK(!ZSTD_isError(left));
+      write_raw(buffer.data(), out.pos);
+    }
+  }
+
+  std::string path, temporary;
+  int descriptor = -1;
+  bool committed = false;
+  bool gzip = false;
+  z_stream deflater{};
+  ZSTD_CStream* zstd = nullptr;
+  std::vector<char> buffer;
+  std::size_t used = 0;  // of `buffer`, when plain
+  std::int64_t file_bytes = 0, text_bytes = 0;
+};
+
+AtomicFile::AtomicFile(std::string path) : state_(std::make_unique<State>(std::move(path))) {}
+AtomicFile::~AtomicFile() = default;
+
+void AtomicFile::write(std::string_view bytes) {
+  State& state = *state_;
+  LONGBOW_CHECK(!state.committed);
+  state.text_bytes += static_cast<std::int64_t>(bytes.size());
+  // zlib counts in 32 bits, so a large blob goes piecewise.
+  constexpr std::size_t kPiece = std::size_t{1} << 30;
+  for (std::size_t begin = 0; begin < bytes.size(); begin += kPiece) {
+    const std::string_view piece = bytes.substr(begin, kPiece);
+    if (state.gzip) {
+      state.write_gzip(piece, Z_NO_FLUSH);
+    } else if (state.zstd) {
+      state.write_zstd(piece, ZSTD_e_continue);
+    } else {
+      state.write_plain(piece);
+    }
+  }
+}
+
+void AtomicFile::commit() {
+  State& state = *state_;
+  LONGBOW_CHECK(!state.committed);
+  if (state.gzip) {
+    state.write_gzip("", Z_FINISH);
+  } else if (state.zstd) {
+    state.write_zstd("", ZSTD_e_end);
+  } else {
+    state.write_raw(state.buffer.data(), state.used);
+  }
+  if (::fsync(state.descriptor) != 0) state.fail(0);
+  const int closed = ::close(state.descriptor);
+  state.descriptor = -1;
+  if (closed != 0 || ::rename(state.temporary.c_str(), state.path.c_str()) != 0) state.fail(0);
+  state.committed = true;
+  // The rename itself lasts only once the folder is synced; file systems that cannot sync a folder need not.
+  const int folder = ::open(folder_of(state.path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) {
+    ::fsync(folder);
+    ::close(folder);
+  }
+}
+
+std::int64_t AtomicFile::bytes_written() const { return state_->text_bytes; }
+
+void write_file_atomically(const std::string& path, std::string_view bytes) {
+  AtomicFile file(path);
+  file.write(bytes);
+  file.commit();
+}
+
+void make_directories(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error || !std::filesystem::is_directory(path)) {
+    throw UserError(concat("cannot make a folder: expected a place for one, got \"", error ? error.message() : "a file of that name",
+                           "\" (", path, ")"));
+  }
+}
+
+}  // namespace longbow
