@@ -1,0 +1,95 @@
+// Group sampling: submit prompts, call step() until their groups come out. Each prompt is prefilled once and all its
+// completions decode over that one prefix; groups of different ages share each forward pass.
+// A group's tokens and log-probabilities are the same bits alone or among others, for any prefill chunk and thread count.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/thread_pool.h"
+#include "model/transformer.h"
+#include "rollout/scheduler.h"
+
+namespace longbow::rollout {
+
+struct FinishedGroup {
+  data::Group group;
+  double prefill_ms = 0;  // from the group's start to its first tokens
+  double decode_ms = 0;   // from there to the last token
+};
+
+/// Work done so far, for throughput.
+struct EngineCounters {
+  std::int64_t steps = 0;
+  std::int64_t prefill_tokens = 0;
+  std::int64_t decode_tokens = 0;  // tokens sampled
+};
+
+class Engine {
+ public:
+  /// `model` holds the weights of `policy_version` and must outlive the engine, which rewrites it when weights change.
+  Engine(ThreadPool& pool, model::PackedModel& model, EngineConfig config, std::int64_t policy_version = 0);
+
+  /// Queues a group. Throws UserError for one that could never run (see Scheduler::submit).
+  void submit(GroupRequest request);
+
+  /// Runs one forward pass over everything that is due and returns the groups that it finished. Does nothing when idle.
+  /// Throws UserError when the model gives logits that are not finite.
+  std::vector<FinishedGroup> step();
+
+  /// New weights in layout order. Groups that run now end with the weights they began with (their prefix was computed by them);
+  /// none starts until the new ones are in place. A later call replaces weights that still wait.
+  void swap_weights(std::int64_t policy_version, kernels::Buffer<float> values);
+
+  /// Ends what is left of a group with finish_reason abort; the next step() returns it.
+  bool abort(std::uint64_t lease_id) { return scheduler_.abort(lease_id); }
+  /// Forgets all groups.
+  void clear() { scheduler_.clear(); }
+
+  std::int64_t policy_version() const { return policy_version_; }
+  std::int64_t num_groups() const { return scheduler_.num_running() + scheduler_.num_waiting(); }
+  bool is_idle() const { return num_groups() == 0; }
+  std::vector<std::uint64_t> lease_ids() const { return scheduler_.lease_ids(); }
+  const EngineCounters& counters() const { return counters_; }
+
+ private:
+  struct PendingWeights {
+    std::int64_t policy_version;
+    kernels::Buffer<float> values;
+  };
+  /// A completion whose next token comes from row `logits_row` of the step's logits.
+  struct Draw {
+    RunningGroup* group;
+    std::int64_t sample_idx;
+    std::int64_t logits_row;
+  };
+
+  void install_pending_weights();
+  void run_forward(const StepPlan& plan);
+  void compute_logits();
+  void sample();
+  void commit(const Draw& draw, std::int32_t token, float logprob);
+
+  ThreadPool& pool_;
+  model::PackedModel& model_;
+  Scheduler scheduler_;
+  std::int64_t policy_version_;
+  std::optional<PendingWeights> pending_weights_;
+  EngineCounters counters_;
+
+  // Scratch of a step, kept between steps.
+  StepContext context_;
+  std::vector<std::int32_t> tokens_;
+  std::vector<std::int32_t> position_ids_;
+  std::vector<Draw> draws_;
+  std::vector<std::int64_t> logits_rows_;         // rows of `hidden_` that need logits
+  std::vector<float> inv_temperatures_;           // [logits_rows_]
+  kernels::Buffer<float> hidden_;
+  kernels::Buffer<float> selected_;               // hidden states of logits_rows_
+  kernels::Buffer<float> logits_;
+  kernels::Buffer<float> lse_;
+  std::vector<std::vector<std::int32_t>> sampler_scratch_;  // a thread
+};
+
+}  // namespace longbow::rollout

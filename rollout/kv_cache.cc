@@ -1,0 +1,104 @@
+#include "rollout/kv_cache.h"
+
+#include <algorithm>
+
+#include "core/errors.h"
+
+namespace longbow::rollout {
+namespace {
+
+std::int64_t blocks_of(std::int64_t keys) { return (keys + kernels::kKeyBlock - 1) / kernels::kKeyBlock; }
+
+std::int64_t block_bytes(const kernels::AttentionShape& shape) {
+  return 2 * std::int64_t{kernels::kKeyBlock} * shape.num_kv_heads * shape.head_dim * kernels::size_of(shape.kv_dtype);
+}
+
+std::int64_t prefix_slots(const kernels::AttentionShape& attention, const GroupCacheShape& shape) {
+  const std::int64_t all = std::max<std::int64_t>(blocks_of(shape.prompt_tokens), 1);
+  return attention.window == 0 ? all : std::min(all, ring_slots(attention.window, std::min(shape.prefill_chunk, shape.prompt_tokens)));
+}
+
+// The last token of a completion is never fed back, so a suffix holds one key less than the completion has tokens.
+std::int64_t suffix_blocks(const GroupCacheShape& shape) { return std::max<std::int64_t>(blocks_of(shape.max_completion_tokens - 1), 1); }
+
+bool suffix_is_ring(const kernels::AttentionShape& attention, const GroupCacheShape& shape) {
+  return attention.window > 0 && ring_slots(attention.window, 1) < suffix_blocks(shape);
+}
+
+}  // namespace
+
+std::int64_t ring_slots(int window, std::int64_t rows) { return blocks_of(window - 1 + rows) + 1; }
+
+std::int64_t group_cache_bytes(const model::ModelConfig& config, kernels::DType kv_dtype, const GroupCacheShape& shape) {
+  std::int64_t bytes = 0;
+  for (int layer = 0; layer < static_cast<int>(config.layers.size()); ++layer) {
+    const auto attention = model::attention_shape(config, layer, kv_dtype);
+    const std::int64_t whole = suffix_blocks(shape);
+    const std::int64_t suffix = suffix_is_ring(attention, shape) ? ring_slots(attention.window, 1) : whole + whole / 2;
+    bytes += (prefix_slots(attention, shape) + shape.group_size * suffix) * block_bytes(attention);
+  }
+  return bytes;
+}
+
+GroupCache::GroupCache(const model::ModelConfig& config, kernels::DType kv_dtype, const GroupCacheShape& shape)
+    : shape_(shape), suffix_(shape.group_size) {
+  for (int layer = 0; layer < static_cast<int>(config.layers.size()); ++layer) {
+    attention_.push_back(model::attention_shape(config, layer, kv_dtype));
+    prefix_.emplace_back(attention_.back(), prefix_slots(attention_.back(), shape), 0);
+  }
+}
+
+kernels::KvBlocks& GroupCache::suffix(int layer, std::int64_t sample_idx) {
+  std::vector<kernels::KvBlocks>& layers = suffix_[sample_idx];
+  if (layers.empty()) {
+    for (const kernels::AttentionShape& attention : attention_) {
+      const std::int64_t slots = suffix_is_ring(attention, shape_) ? ring_slots(attention.window, 1) : 1;
+      layers.emplace_back(attention, slots, shape_.prompt_tokens);
+    }
+  }
+  kernels::KvBlocks& blocks = layers[layer];
+  if (!suffix_is_ring(attention_[layer], shape_)) blocks.reserve_keys(blocks.num_keys() + 1);
+  return blocks;
+}
+
+std::int64_t GroupCache::bytes() const {
+  std::int64_t bytes = 0;
+  for (const kernels::KvBlocks& blocks : prefix_) bytes += blocks.bytes();
+  for (const auto& layers : suffix_) {
+    for (const kernels::KvBlocks& blocks : layers) bytes += blocks.bytes();
+  }
+  return bytes;
+}
+
+void StepContext::clear() {
+  num_rows_ = 0;
+  pieces_.clear();
+}
+
+void StepContext::add_prefill(GroupCache& cache, std::int64_t num_rows) {
+  pieces_.push_back({&cache, -1, num_rows_, num_rows});
+  num_rows_ += num_rows;
+}
+
+void StepContext::add_decode(GroupCache& cache, std::int64_t sample_idx) { pieces_.push_back({&cache, sample_idx, num_rows_++, 1}); }
+
+void StepContext::attend(int layer, const float* qkv, std::int64_t rows, float* out, float* lse) {
+  LONGBOW_CHECK_EQ(rows, num_rows_);
+  const kernels::AttentionShape& shape = pieces_.front().cache->attention(layer);
+  const std::int64_t stride = (shape.num_heads + 2 * shape.num_kv_heads) * std::int64_t{shape.head_dim};
+  const std::int64_t key_offset = shape.num_heads * std::int64_t{shape.head_dim};
+  const std::int64_t value_offset = key_offset + shape.num_kv_heads * std::int64_t{shape.head_dim};
+  segments_.clear();
+  for (const Piece& piece : pieces_) {
+    const bool decode = piece.sample_idx >= 0;
+    const kernels::KvBlocks* prefix = decode ? &piece.cache->prefix(layer) : nullptr;
+    kernels::KvBlocks& own = decode ? piece.cache->suffix(layer, piece.sample_idx) : piece.cache->prefix(layer);
+    const std::int64_t own_offset = own.num_keys();
+    const float* row = qkv + piece.first_row * stride;
+    own.append(pool_, row + key_offset, row + value_offset, piece.num_rows, stride);
+    segments_.push_back({piece.first_row, piece.num_rows, prefix, &own, own_offset});
+  }
+  kernels::attention_forward(pool_, shape, qkv, stride, segments_, out, lse);
+}
+
+}  // namespace longbow::rollout

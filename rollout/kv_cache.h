@@ -1,0 +1,79 @@
+// Keys and values of one group: a prefix that its completions share, written once by prefill, and a suffix for each
+// completion. Full layers keep every key; sliding layers keep a ring that holds what a window can still see.
+// StepContext hands the caches of a mixed step (prefill chunks and decode rows) to the model as its AttentionContext.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/thread_pool.h"
+#include "kernels/attention.h"
+#include "model/transformer.h"
+
+namespace longbow::rollout {
+
+/// What decides the size of a group's cache.
+struct GroupCacheShape {
+  std::int64_t prompt_tokens = 0;
+  std::int64_t group_size = 0;
+  std::int64_t max_completion_tokens = 0;
+  std::int64_t prefill_chunk = 0;  // most prompt rows written at once
+};
+
+/// Slots of a ring that is written `rows` at a time and whose rows look back over `window` keys, themselves included:
+/// window - 1 + rows keys that start anywhere in a block.
+std::int64_t ring_slots(int window, std::int64_t rows);
+
+/// Upper bound of what a group's cache holds at its largest, in bytes: the prompt once, and group_size completions of full length.
+/// Suffixes of full layers grow by halves, so they count for one and a half times their keys. Admission and `plan` use it.
+std::int64_t group_cache_bytes(const model::ModelConfig& config, kernels::DType kv_dtype, const GroupCacheShape& shape);
+
+class GroupCache {
+ public:
+  /// Allocates the prefix; suffixes come with their first key.
+  GroupCache(const model::ModelConfig& config, kernels::DType kv_dtype, const GroupCacheShape& shape);
+
+  kernels::KvBlocks& prefix(int layer) { return prefix_[layer]; }
+  /// The suffix of completion `sample_idx` in `layer`, with room for one more key.
+  kernels::KvBlocks& suffix(int layer, std::int64_t sample_idx);
+  /// Frees the keys of a completion that has finished.
+  void release_suffix(std::int64_t sample_idx) { suffix_[sample_idx].clear(); }
+
+  const kernels::AttentionShape& attention(int layer) const { return attention_[layer]; }
+  std::int64_t bytes() const;
+
+ private:
+  GroupCacheShape shape_;
+  std::vector<kernels::AttentionShape> attention_;          // [layers]
+  std::vector<kernels::KvBlocks> prefix_;                   // [layers]
+  std::vector<std::vector<kernels::KvBlocks>> suffix_;      // [group_size][layers]
+};
+
+/// The rows of one forward pass and the caches they write to. Rows are numbered in the order in which they are added.
+class StepContext : public model::AttentionContext {
+ public:
+  explicit StepContext(ThreadPool& pool) : pool_(pool) {}
+
+  void clear();
+  /// The next `num_rows` prompt rows of a group.
+  void add_prefill(GroupCache& cache, std::int64_t num_rows);
+  /// One decode row of a completion.
+  void add_decode(GroupCache& cache, std::int64_t sample_idx);
+  std::int64_t num_rows() const { return num_rows_; }
+
+  void attend(int layer, const float* qkv, std::int64_t rows, float* out, float* lse) override;
+
+ private:
+  struct Piece {
+    GroupCache* cache;
+    std::int64_t sample_idx;  // -1: prefill
+    std::int64_t first_row;
+    std::int64_t num_rows;
+  };
+  ThreadPool& pool_;
+  std::int64_t num_rows_ = 0;
+  std::vector<Piece> pieces_;
+  std::vector<kernels::QuerySegment> segments_;
+};
+
+}  // namespace longbow::rollout
