@@ -89,15 +89,20 @@ struct Tokenizer::State {
   std::array<bool, 256> starts_added{};
   std::array<std::int32_t, 256> byte_ids{};
   std::int32_t bos = -1, eos = -1, pad = -1;
+  bool words_apart = true;    // no piece holds a space after something else: words can be segmented one by one
   bool dummy_prefix = false;  // the model puts a space before text (Llama-2), which decoding takes back
 
   void read_pieces();
+  bool keeps_spaces() const;
   void read_config(const Json& config);
   void finish_added();
   void add(const std::string& content, std::int32_t id, bool special);
   std::int32_t find(std::string_view piece) const;
   std::int32_t find_setting(const Json& config, std::string_view key, std::int32_t otherwise) const;
-  void encode_plain(std::string_view text, std::vector<std::int32_t>& ids) const;
+  using WordPlaces = std::unordered_map<std::string_view, std::pair<std::size_t, std::size_t>>;  // first index and count in `ids`
+  void encode_whole(std::string_view text, std::vector<std::int32_t>& ids) const;
+  void encode_words(std::string_view text, WordPlaces& places, std::vector<std::int32_t>& ids) const;
+  void encode_plain(std::string_view text, WordPlaces& places, std::vector<std::int32_t>& ids) const;
   const std::pair<std::string, std::int32_t>* added_at(std::string_view text, std::size_t at) const;
 };
 
@@ -114,11 +119,22 @@ void Tokenizer::State::read_pieces() {
     } else if (model.IsControl(id) || model.IsUnknown(id)) {
       add(text, id, true);
     }
+    const std::size_t word = piece.text.find_first_not_of(' ');
+    if (word != std::string::npos && piece.text.find(' ', word) != std::string::npos) words_apart = false;
   }
   std::vector<int> ids;
   if (const auto status = model.Encode("a", &ids); !status.ok()) throw UserError(concat("tokenizer: ", status.ToString()));
   dummy_prefix = !ids.empty() && pieces[static_cast<std::size_t>(ids.front())].text.starts_with(' ');
+  words_apart = words_apart && !dummy_prefix && keeps_spaces();
   bos = model.bos_id();
+}
+
+bool Tokenizer::State::keeps_spaces() const {
+  std::vector<std::int32_t> ids;
+  encode_whole("a  b ", ids);
+  std::string text;
+  for (const std::int32_t id : ids) text += pieces[static_cast<std::size_t>(id)].text;
+  return text == "a  b ";
 }
 
 void Tokenizer::State::add(const std::string& content, std::int32_t id, bool special) {
@@ -189,16 +205,39 @@ const std::pair<std::string, std::int32_t>* Tokenizer::State::added_at(std::stri
   return nullptr;
 }
 
+void Tokenizer::State::encode_whole(std::string_view text, std::vector<std::int32_t>& ids) const {
+  std::vector<int> found;
+  if (const auto status = model.Encode(text, &found); !status.ok()) throw UserError(concat("tokenizer: ", status.ToString()));
+  ids.insert(ids.end(), found.begin(), found.end());
+}
+
+/// Segments word by word where no piece crosses a word's start: the same ids as the whole text at once, and a word met before
+/// in this call is copied from where it stands in `ids`.
+void Tokenizer::State::encode_words(std::string_view text, WordPlaces& places, std::vector<std::int32_t>& ids) const {
+  for (std::size_t start = 0; start < text.size();) {
+    std::size_t end = text.find_first_not_of(' ', start);
+    end = end == std::string_view::npos ? text.size() : std::min(text.find(' ', end), text.size());
+    const std::string_view word = text.substr(start, end - start);
+    const auto [place, is_new] = places.try_emplace(word, ids.size(), 0);
+    if (is_new) {
+      encode_whole(word, ids);
+      place->second.second = ids.size() - place->second.first;
+    } else {
+      for (std::size_t i = 0; i < place->second.second; ++i) ids.push_back(ids[place->second.first + i]);
+    }
+    start = end;
+  }
+}
+
 /// Segments text that names no special token. A literal U+2581 would come back as a space; it goes through its byte pieces.
-void Tokenizer::State::encode_plain(std::string_view text, std::vector<std::int32_t>& ids) const {
-  std::vector<int> part_ids;
+void Tokenizer::State::encode_plain(std::string_view text, WordPlaces& places, std::vector<std::int32_t>& ids) const {
+  const bool has_bytes = byte_ids[0xE2] >= 0 && byte_ids[0x96] >= 0 && byte_ids[0x81] >= 0;
   while (!text.empty()) {
-    const bool has_bytes = byte_ids[0xE2] >= 0 && byte_ids[0x96] >= 0 && byte_ids[0x81] >= 0;
     const std::size_t mark = has_bytes ? text.find(kSpaceMark) : std::string_view::npos;
-    const std::string_view part = text.substr(0, mark);
-    if (!part.empty()) {
-      if (const auto status = model.Encode(part, &part_ids); !status.ok()) throw UserError(concat("tokenizer: ", status.ToString()));
-      ids.insert(ids.end(), part_ids.begin(), part_ids.end());
+    if (words_apart) {
+      encode_words(text.substr(0, mark), places, ids);
+    } else if (mark != 0) {
+      encode_whole(text.substr(0, mark), ids);
     }
     if (mark == std::string_view::npos) return;
     for (const char byte : kSpaceMark) ids.push_back(byte_ids[static_cast<unsigned char>(byte)]);
@@ -240,6 +279,7 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text, bool add_bos) const {
   std::vector<std::int32_t> ids;
   if (add_bos && state_->bos >= 0) ids.push_back(state_->bos);
+  State::WordPlaces places;
   std::size_t plain_start = 0;
   for (std::size_t at = 0; at < text.size();) {
     const auto* token = state_->added_at(text, at);
@@ -247,12 +287,12 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, bool add_bos)
       ++at;
       continue;
     }
-    state_->encode_plain(text.substr(plain_start, at - plain_start), ids);
+    state_->encode_plain(text.substr(plain_start, at - plain_start), places, ids);
     ids.push_back(token->second);
     at += token->first.size();
     plain_start = at;
   }
-  state_->encode_plain(text.substr(plain_start), ids);
+  state_->encode_plain(text.substr(plain_start), places, ids);
   return ids;
 }
 

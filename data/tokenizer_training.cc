@@ -159,7 +159,8 @@ Json tokenizer_json(const sentencepiece::SentencePieceProcessor& model, const st
   for (const std::string& content : special_tokens) {
     Json token = Json::object();
     token["id"] = model.PieceToId(content);
-    for (const auto& [key, value] : added_token(content).as_object()) token[key] = value;
+    const Json settings = added_token(content);
+    for (const auto& [key, value] : settings.as_object()) token[key] = value;
     added.push_back(std::move(token));
   }
   Json vocabulary = Json::object();
