@@ -40,6 +40,9 @@ class KvBlocks {
   /// Grows a non-ring to hold `num_keys`; contents are kept.
   void reserve_keys(std::int64_t num_keys);
 
+  /// Slots a ring needs so that `rows` consecutive queries, appended at once, find all that their window shows.
+  static std::int64_t ring_slots(std::int64_t window, std::int64_t rows) { return (window + rows - 3 + kKeyBlock) / kKeyBlock + 1; }
+
   std::int64_t num_keys() const { return num_keys_; }              // appended so far
   std::int64_t first_position() const { return first_position_; }  // position id of key 0
   std::int64_t num_slots() const { return num_slots_; }

@@ -1,0 +1,10 @@
+// Attention's block products for AVX2 with FMA.
+#define LONGBOW_ATTENTION_ISA attention_avx2
+#define LONGBOW_ATTENTION_PANEL 1
+#include "kernels/cpu/attention_tiles.h"
+
+namespace longbow::kernels {
+
+AttentionKernels attention_kernels_avx2() { return attention_avx2::kernels(); }
+
+}  // namespace longbow::kernels

@@ -1,0 +1,10 @@
+// Attention's block products for any processor.
+#define LONGBOW_ATTENTION_ISA attention_scalar
+#define LONGBOW_ATTENTION_PANEL 1
+#include "kernels/cpu/attention_tiles.h"
+
+namespace longbow::kernels {
+
+AttentionKernels attention_kernels_scalar() { return attention_scalar::kernels(); }
+
+}  // namespace longbow::kernels

@@ -1,0 +1,133 @@
+// Backward attention against the float64 gradient, which finite differences of the float64 forward pass confirm first.
+#include "tests/kernels/attention_cases.h"
+
+namespace longbow::kernels {
+namespace {
+
+// dk and dv sum over every query that sees the key: their rounding grows with the root of that number, hence the floor.
+constexpr double kRtol = 2e-5;
+constexpr double kAtol = 2e-5;
+
+struct Gradients {
+  std::vector<float> dq, dk, dv;  // contiguous, as the reference has them
+};
+
+std::vector<float> random_values(std::size_t n, std::uint64_t seed) {
+  Rng rng(seed, {stable_hash("attention gradient test")});
+  std::vector<float> values(n);
+  for (float& value : values) value = static_cast<float>(rng.normal());
+  return values;
+}
+
+Gradients run_backward(ThreadPool& pool, const AttentionBatch& batch, const std::vector<float>& dout) {
+  const AttentionShape& shape = batch.shape;
+  const ForwardResult forward = run_forward(pool, batch);
+  std::vector<float> fused(batch.qkv.size(), -7.0f);  // gradients are overwritten, not added to
+  const int q_width = shape.num_heads * shape.head_dim;
+  const int kv_width = shape.num_kv_heads * shape.head_dim;
+  attention_backward(pool, shape, batch.segments, batch.q(), batch.k(), batch.v(), batch.stride, forward.out.data(), forward.lse.data(),
+                     dout.data(), fused.data(), fused.data() + q_width, fused.data() + q_width + kv_width);
+  Gradients gradients;
+  for (std::int64_t row = 0; row < batch.num_rows; ++row) {
+    const float* from = fused.data() + row * batch.stride;
+    gradients.dq.insert(gradients.dq.end(), from, from + q_width);
+    gradients.dk.insert(gradients.dk.end(), from + q_width, from + q_width + kv_width);
+    gradients.dv.insert(gradients.dv.end(), from + q_width + kv_width, from + q_width + 2 * kv_width);
+    EXPECT_EQ(from[q_width + 2 * kv_width], -7.0f);  // the padding between rows is not ours
+  }
+  return gradients;
+}
+
+void expect_matches_reference(const AttentionBatch& batch, const std::string& what) {
+  ThreadPool pool(2);
+  const std::vector<float> dout = random_values(batch.num_rows * batch.shape.num_heads * batch.shape.head_dim, 3);
+  const Gradients actual = run_backward(pool, batch, dout);
+  const reference::AttentionGradients expected = reference::attention_gradients(reference_problem(batch), {dout.begin(), dout.end()});
+  expect_near(actual.dq, expected.dq, kRtol, kAtol, what + ", dq");
+  expect_near(actual.dk, expected.dk, kRtol, kAtol, what + ", dk");
+  expect_near(actual.dv, expected.dv, kRtol, kAtol, what + ", dv");
+}
+
+TEST(AttentionBackward, ReferenceGradientIsTheFiniteDifference) {
+  for (const int window : {0, 3}) {
+    const AttentionBatch batch = random_batch(make_shape(4, 2, 16, window), prompt_and_completions(4, {3, 2}));
+    reference::AttentionProblem problem = reference_problem(batch);
+    const std::vector<float> weights = random_values(problem.q.size(), 5);
+    const std::vector<double> dout(weights.begin(), weights.end());
+    const reference::AttentionGradients gradients = reference::attention_gradients(problem, dout);
+    const auto loss = [&] {
+      const std::vector<double> out = reference::attention(problem).out;
+      return reference::internal::dot(out.data(), dout.data(), static_cast<int>(out.size()));
+    };
+    const auto check = [&](std::vector<double>& values, const std::vector<double>& gradient, const char* name) {
+      for (std::size_t i = 0; i < values.size(); i += 5) {
+        const double value = values[i];
+        constexpr double kStep = 1e-5;
+        values[i] = value + kStep;
+        const double above = loss();
+        values[i] = value - kStep;
+        const double below = loss();
+        values[i] = value;
+        EXPECT_NEAR(gradient[i], (above - below) / (2 * kStep), 1e-8) << name << " " << i;
+      }
+    };
+    check(problem.q, gradients.dq, "dq");
+    check(problem.k, gradients.dk, "dk");
+    check(problem.v, gradients.dv, "dv");
+  }
+}
+
+TEST(AttentionBackward, MatchesReferenceAtWindowEdges) {
+  for_each_isa([](const std::string& isa) {
+    for (const int window : {0, 1, 16, 128}) {
+      for (const int length : {1, 7, 127, 128, 129, 300}) {
+        expect_matches_reference(random_batch(make_shape(2, 1, 32, window), one_sequence(length)),
+                                 concat(isa, ", window ", window, ", length ", length));
+      }
+    }
+  });
+}
+
+TEST(AttentionBackward, MatchesReferenceForEveryHeadLayout) {
+  struct Case {
+    int num_heads, num_kv_heads, head_dim;
+  };
+  for_each_isa([](const std::string& isa) {
+    for (const Case& c : {Case{2, 2, 16}, Case{4, 2, 64}, Case{4, 1, 80}, Case{6, 2, 48}, Case{2, 1, 128}, Case{1, 1, 256}}) {
+      for (const DType dtype : {DType::f32, DType::bf16}) {
+        const AttentionShape shape = make_shape(c.num_heads, c.num_kv_heads, c.head_dim, 50, dtype);
+        expect_matches_reference(random_batch(shape, one_sequence(90)),
+                                 concat(isa, ", ", c.num_heads, ":", c.num_kv_heads, " x ", c.head_dim, ", ", name_of(dtype)));
+      }
+    }
+  });
+}
+
+TEST(AttentionBackward, PromptGradientsSumOverCompletions) {
+  for_each_isa([](const std::string& isa) {
+    for (const int window : {0, 1, 40, 128}) {
+      std::vector<TrainSegment> segments = prompt_and_completions(150, {70, 1, 129});
+      segments.push_back({350, 20, 7, -1});  // a second group in the same batch, at other positions
+      segments.push_back({370, 33, 27, 4});
+      expect_matches_reference(random_batch(make_shape(4, 2, 32, window), segments), concat(isa, ", window ", window));
+    }
+  });
+}
+
+TEST(AttentionBackward, ThreadsDoNotChangeBits) {
+  for_each_isa([](const std::string& isa) {
+    for (const int window : {0, 48}) {
+      const AttentionBatch batch = random_batch(make_shape(4, 2, 64, window), prompt_and_completions(200, {65, 130, 1}));
+      const std::vector<float> dout = random_values(batch.num_rows * 4 * 64, 3);
+      ThreadPool one(1), five(5);
+      const Gradients expected = run_backward(one, batch, dout);
+      const Gradients actual = run_backward(five, batch, dout);
+      expect_same_bits(actual.dq, expected.dq, isa + ", dq");
+      expect_same_bits(actual.dk, expected.dk, isa + ", dk");
+      expect_same_bits(actual.dv, expected.dv, isa + ", dv");
+    }
+  });
+}
+
+}  // namespace
+}  // namespace longbow::kernels
