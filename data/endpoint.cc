@@ -40,7 +40,7 @@ std::vector<std::string> read_keys(const std::string& path, std::string_view wha
 }
 
 std::string read_secret_key(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(path.c_str(), &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     throw UserError(concat("CURVE secret key: expected a file that only its owner can read (", path, ")"), concat("chmod 600 ", path));
   }
@@ -71,7 +71,8 @@ bool is_local_endpoint(std::string_view endpoint) {
   if (colon == std::string_view::npos || colon == 0) refuse(endpoint, "no port");
   const std::string_view host = address.substr(0, colon);
   const std::string_view port = address.substr(colon + 1);
-  const bool digits = !port.empty() && port.size() <= 5 && std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  const bool digits =
+      !port.empty() && port.size() <= 5 && std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (!digits && port != "*") refuse(endpoint, "no port");
   return host == "127.0.0.1" || host == "localhost" || host == "[::1]";
 }
@@ -84,10 +85,12 @@ void configure_client_socket(zmq::socket_t& socket, const std::string& endpoint,
     throw UserError("CURVE keys: expected the learner's public key and our secret key, got only one of them");
   }
   const auto server_keys = read_keys(server_key_file, "CURVE server key");
-  if (server_keys.size() != 1) throw UserError(concat("CURVE server key: expected one key, got ", server_keys.size(), " (", server_key_file, ")"));
+  if (server_keys.size() != 1)
+    throw UserError(concat("CURVE server key: expected one key, got ", server_keys.size(), " (", server_key_file, ")"));
   const std::string secret_key = read_secret_key(secret_key_file);
   std::array<char, kZ85KeyLength + 1> public_key{};
-  if (zmq_curve_public(public_key.data(), secret_key.c_str()) != 0) throw UserError("CURVE keys: expected a libzmq built with CURVE, got one without");
+  if (zmq_curve_public(public_key.data(), secret_key.c_str()) != 0)
+    throw UserError("CURVE keys: expected a libzmq built with CURVE, got one without");
   socket.set(zmq::sockopt::curve_serverkey, server_keys.front());
   socket.set(zmq::sockopt::curve_publickey, std::string(public_key.data()));
   socket.set(zmq::sockopt::curve_secretkey, secret_key);
@@ -150,8 +153,8 @@ void ClientKeyGate::answer() {
     admitted = std::find(client_keys_.begin(), client_keys_.end(), key.data()) != client_keys_.end();
   }
   if (!admitted) log_warning(concat("CURVE: refused a client whose public key is not listed (", key.data(), ")"));
-  const std::array<std::string, 6> reply = {"1.0", frames.size() > 1 ? frames[1] : "", admitted ? "200" : "400",
-                                            admitted ? "OK" : "unknown key", admitted ? key.data() : "", ""};
+  const std::array<std::string, 6> reply = {
+      "1.0", frames.size() > 1 ? frames[1] : "", admitted ? "200" : "400", admitted ? "OK" : "unknown key", admitted ? key.data() : "", ""};
   for (std::size_t i = 0; i < reply.size(); ++i) {
     socket_.send(zmq::buffer(reply[i]), i + 1 < reply.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
   }

@@ -16,8 +16,8 @@ namespace longbow::data {
 /// TRANSPORT://ADDRESS of these three transports, or tcp without exactly one host and one port (a number, or * to bind any).
 bool is_local_endpoint(std::string_view endpoint);
 
-/// Sets up a worker's socket: CURVE when keys are given. `server_key_file` holds the learner's public key, `secret_key_file` our secret key.
-/// Throws UserError for a remote endpoint without keys, or keys that cannot be read.
+/// Sets up a worker's socket: CURVE when keys are given. `server_key_file` holds the learner's public key, `secret_key_file` our secret
+/// key. Throws UserError for a remote endpoint without keys, or keys that cannot be read.
 void configure_client_socket(zmq::socket_t& socket, const std::string& endpoint, const std::string& server_key_file,
                              const std::string& secret_key_file);
 

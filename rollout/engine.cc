@@ -120,7 +120,8 @@ void Engine::sample() {
     const Draw& draw = draws_[i];
     const GroupRequest& request = draw.group->request;
     const auto position = static_cast<std::int64_t>(draw.group->completions[draw.sample_idx].tokens.size());
-    const double uniform = sampling_uniform({request.sampling.seed, request.prompt.step, request.prompt.prompt_idx, draw.sample_idx, position});
+    const double uniform =
+        sampling_uniform({request.sampling.seed, request.prompt.step, request.prompt.prompt_idx, draw.sample_idx, position});
     const std::span<const float> logits(logits_.data() + draw.logits_row * vocab_size, static_cast<std::size_t>(vocab_size));
     sampled[i] = sample_token(logits, lse_[draw.logits_row], request.sampling, uniform, sampler_scratch_[thread]);
   });

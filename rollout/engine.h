@@ -44,7 +44,9 @@ class Engine {
 
   /// Ends what is left of a group with finish_reason abort; the next step() returns it.
   bool abort(std::uint64_t lease_id) { return scheduler_.abort(lease_id); }
-  /// Forgets all groups.
+  /// Drops one group, running or waiting, without a result; false when there is no such lease.
+  bool forget(std::uint64_t lease_id) { return scheduler_.forget(lease_id); }
+  /// Drops all groups.
   void clear() { scheduler_.clear(); }
 
   std::int64_t policy_version() const { return policy_version_; }
@@ -83,10 +85,10 @@ class Engine {
   std::vector<std::int32_t> tokens_;
   std::vector<std::int32_t> position_ids_;
   std::vector<Draw> draws_;
-  std::vector<std::int64_t> logits_rows_;         // rows of `hidden_` that need logits
-  std::vector<float> inv_temperatures_;           // [logits_rows_]
+  std::vector<std::int64_t> logits_rows_;  // rows of `hidden_` that need logits
+  std::vector<float> inv_temperatures_;    // [logits_rows_]
   kernels::Buffer<float> hidden_;
-  kernels::Buffer<float> selected_;               // hidden states of logits_rows_
+  kernels::Buffer<float> selected_;  // hidden states of logits_rows_
   kernels::Buffer<float> logits_;
   kernels::Buffer<float> lse_;
   std::vector<std::vector<std::int32_t>> sampler_scratch_;  // a thread

@@ -44,9 +44,9 @@ class GroupCache {
 
  private:
   GroupCacheShape shape_;
-  std::vector<kernels::AttentionShape> attention_;          // [layers]
-  std::vector<kernels::KvBlocks> prefix_;                   // [layers]
-  std::vector<std::vector<kernels::KvBlocks>> suffix_;      // [group_size][layers]
+  std::vector<kernels::AttentionShape> attention_;      // [layers]
+  std::vector<kernels::KvBlocks> prefix_;               // [layers]
+  std::vector<std::vector<kernels::KvBlocks>> suffix_;  // [group_size][layers]
 };
 
 /// The rows of one forward pass and the caches they write to. Rows are numbered in the order in which they are added.

@@ -65,7 +65,8 @@ SampledToken sample_truncated(std::span<const float> logits, float lse, const da
   double mass = 0;
   for (std::size_t i = 0; i < kept; ++i) mass += probability(order[i]);
   std::size_t chosen = 0;
-  for (double cumulative = probability(order[0]); chosen + 1 < kept && cumulative <= uniform * mass;) cumulative += probability(order[++chosen]);
+  for (double cumulative = probability(order[0]); chosen + 1 < kept && cumulative <= uniform * mass;)
+    cumulative += probability(order[++chosen]);
   const std::int32_t token = order[chosen];
   return {token, static_cast<float>(static_cast<double>(inv_temperature * logits[token] - lse) - std::log(mass))};
 }
@@ -85,7 +86,8 @@ bool is_truncated(const data::SamplingParams& params) { return params.top_k > 0 
 
 SampledToken sample_token(std::span<const float> logits, float lse, const data::SamplingParams& params, double uniform,
                           std::vector<std::int32_t>& scratch) {
-  if (!std::isfinite(lse)) throw UserError(concat("sampling: expected finite logits, got a log-sum-exp of ", lse, " (the weights may have diverged)"));
+  if (!std::isfinite(lse))
+    throw UserError(concat("sampling: expected finite logits, got a log-sum-exp of ", lse, " (the weights may have diverged)"));
   if (params.temperature == 0) return with_logprob(logits, lse, 1.0f, argmax(logits));
   if (is_truncated(params)) return sample_truncated(logits, lse, params, uniform, scratch);
   return sample_whole(logits, lse, inverse_temperature(params), uniform);

@@ -9,7 +9,8 @@ namespace longbow::rollout {
 namespace {
 
 GroupCacheShape cache_shape(const GroupRequest& request, std::int64_t prefill_chunk) {
-  return {static_cast<std::int64_t>(request.prompt.tokens.size()), request.group_size, request.sampling.max_completion_tokens, prefill_chunk};
+  return {static_cast<std::int64_t>(request.prompt.tokens.size()), request.group_size, request.sampling.max_completion_tokens,
+          prefill_chunk};
 }
 
 double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
@@ -125,6 +126,16 @@ bool Scheduler::abort(std::uint64_t lease_id) {
     return true;
   }
   return false;
+}
+
+bool Scheduler::forget(std::uint64_t lease_id) {
+  const auto dropped_waiting = std::erase_if(waiting_, [&](const GroupRequest& request) { return request.lease_id == lease_id; });
+  const auto dropped_running = std::erase_if(running_, [&](const auto& group) {
+    if (group->request.lease_id != lease_id) return false;
+    reserved_bytes_ -= group->reserved_bytes;
+    return true;
+  });
+  return dropped_waiting + dropped_running > 0;
 }
 
 void Scheduler::clear() {

@@ -44,7 +44,7 @@ struct RunningGroup {
 
   GroupRequest request;
   GroupCache cache;
-  std::int64_t reserved_bytes = 0;    // group_cache_bytes: what admission counted
+  std::int64_t reserved_bytes = 0;  // group_cache_bytes: what admission counted
   std::int64_t prefilled_tokens = 0;
   std::vector<data::Completion> completions;  // [group_size]
   std::vector<bool> finished;                 // [group_size]
@@ -84,7 +84,9 @@ class Scheduler {
 
   /// Ends what is left of a group with finish_reason abort; a waiting group starts first. False when there is no such lease.
   bool abort(std::uint64_t lease_id);
-  /// Forgets every group, running or waiting.
+  /// Drops one group, running or waiting; false when there is no such lease.
+  bool forget(std::uint64_t lease_id);
+  /// Drops every group.
   void clear();
 
   std::int64_t num_running() const { return static_cast<std::int64_t>(running_.size()); }
