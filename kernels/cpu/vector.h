@@ -1,0 +1,93 @@
+// A vector of floats as wide as the instruction set that the including source is compiled for: 16, 8 or 4 lanes.
+// Everything is in an unnamed namespace on purpose: sources compiled for different instruction sets must not share functions, or
+// the linker might keep the copy that this processor cannot run. For the same reason such sources use no inline function of other
+// headers (to_bf16, Buffer, std containers). Include it only in sources that are compiled once per instruction set.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/dtype.h"
+
+namespace longbow::kernels {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+
+typedef float Vec __attribute__((vector_size(4 * kLanes)));
+typedef std::int32_t IntVec __attribute__((vector_size(4 * kLanes)));
+typedef std::uint16_t HalfVec __attribute__((vector_size(2 * kLanes)));
+
+inline Vec broadcast(float x) { return x - Vec{}; }
+
+inline Vec load(const float* p) {
+  Vec v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
+inline Vec load(const bf16* p) {
+  HalfVec half;
+  __builtin_memcpy(&half, p, sizeof half);
+  return (Vec)(__builtin_convertvector(half, IntVec) << 16);
+}
+
+inline void store(float* p, Vec v) { __builtin_memcpy(p, &v, sizeof v); }
+
+/// The first n floats of p; the other lanes are `rest`.
+inline Vec load_part(const float* p, int n, float rest) {
+  Vec v = broadcast(rest);
+  __builtin_memcpy(&v, p, static_cast<unsigned>(n) * sizeof(float));
+  return v;
+}
+
+inline void store_part(float* p, int n, Vec v) { __builtin_memcpy(p, &v, static_cast<unsigned>(n) * sizeof(float)); }
+
+/// a * b + c; one rounding wherever the instruction set fuses it.
+inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
+inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
+
+inline float reduce_max(Vec v) {
+  float x[kLanes];
+  store(x, v);
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) x[i] = x[i] > x[i + half] ? x[i] : x[i + half];
+  }
+  return x[0];
+}
+
+inline float reduce_add(Vec v) {
+  float x[kLanes];
+  store(x, v);
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) x[i] += x[i + half];
+  }
+  return x[0];
+}
+
+/// e^x within 2 units in the last place; exactly 1 at 0; 0 below -87.3; x above 88.7 counts as 88.7. NaN stays NaN.
+inline Vec exp(Vec x) {
+  const Vec clamped = x > 88.7f ? broadcast(88.7f) : (x < -87.3f ? broadcast(-87.3f) : x);
+  // e^x = 2^n e^r with |r| <= ln(2)/2; adding 1.5 * 2^23 leaves the rounded n in the low bits.
+  const Vec shift = broadcast(12582912.0f);
+  const Vec t = clamped * 1.44269504f + shift;
+  const Vec n = t - shift;
+  const Vec r = (clamped - n * 0.693359375f) - n * -2.12194440e-4f;
+  Vec y = broadcast(1.9875691500e-4f);
+  y = y * r + 1.3981999507e-3f;
+  y = y * r + 8.3334519073e-3f;
+  y = y * r + 4.1665795894e-2f;
+  y = y * r + 1.6666665459e-1f;
+  y = y * r + 5.0000001201e-1f;
+  y = y * (r * r) + r + 1.0f;
+  y = (Vec)((IntVec)y + ((IntVec)t << 23));
+  return x < -87.3f ? Vec{} : y;
+}
+
+}  // namespace
+}  // namespace longbow::kernels
