@@ -2,8 +2,9 @@
 
 #include <filesystem>
 
+#include "core/atomic_file.h"
 #include "core/errors.h"
-#include "model/mapped_file.h"
+#include "core/line_reader.h"
 
 namespace longbow::model {
 namespace {
@@ -14,16 +15,7 @@ constexpr const char* kTokenizerFiles[] = {
     "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.json",     "merges.txt",      "chat_template.jinja",   "chat_template.json"};
 
-void replace_file(const std::string& path, const void* bytes, std::int64_t size) {
-  ReplacementFile file(path);
-  file.write(bytes, size);
-  file.commit();
-}
-
-void write_json(const std::string& path, const Json& json) {
-  const std::string text = json.dump(2) + "\n";
-  replace_file(path, text.data(), static_cast<std::int64_t>(text.size()));
-}
+void write_json(const std::string& path, const Json& json) { write_file_atomically(path, json.dump(2) + "\n"); }
 
 void copy_tokenizer(const std::string& from, const std::string& to) {
   std::error_code ignored;
@@ -31,8 +23,7 @@ void copy_tokenizer(const std::string& from, const std::string& to) {
   for (const char* name : kTokenizerFiles) {
     const std::string source = concat(from, "/", name);
     if (!fs::exists(source)) continue;
-    const MappedFile file(source);
-    replace_file(concat(to, "/", name), file.data(), file.size());
+    write_file_atomically(concat(to, "/", name), read_file(source));
   }
 }
 
@@ -40,9 +31,7 @@ void copy_tokenizer(const std::string& from, const std::string& to) {
 
 void save_checkpoint_dir(const std::string& dir, const ModelConfig& config, const ParameterLayout& layout, const Weights& weights,
                          kernels::DType dtype, const std::string& tokenizer_source_dir) {
-  std::error_code error;
-  fs::create_directories(dir, error);
-  if (error) throw UserError(concat("checkpoint: cannot make the directory: ", error.message(), " (", dir, ")"));
+  make_directories(dir);
   const Json json = model_config_to_json(config, std::string(kernels::name_of(dtype)));
   Json generation;
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {

@@ -35,46 +35,4 @@ MappedFile::~MappedFile() {
   if (data_) ::munmap(const_cast<std::uint8_t*>(data_), size_);
 }
 
-ReplacementFile::ReplacementFile(std::string path) : path_(std::move(path)), temporary_(concat(path_, ".tmp.", ::getpid())) {
-  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd_ < 0) fail("create");
-}
-
-ReplacementFile::~ReplacementFile() {
-  if (fd_ < 0) return;
-  ::close(fd_);
-  ::unlink(temporary_.c_str());
-}
-
-void ReplacementFile::fail(const char* action) const {
-  throw UserError(concat("cannot ", action, " file: ", std::strerror(errno), " (", path_, ")"));
-}
-
-void ReplacementFile::write(const void* bytes, std::int64_t size) {
-  write_at(size_, bytes, size);
-  size_ += size;
-}
-
-void ReplacementFile::write_at(std::int64_t offset, const void* bytes, std::int64_t size) {
-  const auto* next = static_cast<const std::uint8_t*>(bytes);
-  while (size > 0) {
-    const ssize_t written = ::pwrite(fd_, next, size, offset);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("write");
-    next += written;
-    offset += written;
-    size -= written;
-  }
-}
-
-void ReplacementFile::commit() {
-  if (::fsync(fd_) != 0) fail("flush");
-  if (::close(std::exchange(fd_, -1)) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    const int error = errno;
-    ::unlink(temporary_.c_str());
-    errno = error;
-    fail("replace");
-  }
-}
-
 }  // namespace longbow::model

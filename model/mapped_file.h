@@ -1,4 +1,4 @@
-// A file mapped for reading, and a file that replaces another in one step.
+// A file mapped for reading: checkpoints and snapshots are parsed where they lie, without a copy.
 #pragma once
 
 #include <cstdint>
@@ -22,29 +22,6 @@ class MappedFile {
  private:
   std::string path_;
   const std::uint8_t* data_ = nullptr;
-  std::int64_t size_ = 0;
-};
-
-/// Collects a file's bytes beside `path` and puts them there in commit(): a reader sees the old file or the new one, never
-/// half. Without commit() nothing is left behind. Throws UserError (disk full, no permission) with the path.
-class ReplacementFile {
- public:
-  explicit ReplacementFile(std::string path);
-  ~ReplacementFile();
-  ReplacementFile(const ReplacementFile&) = delete;
-  ReplacementFile& operator=(const ReplacementFile&) = delete;
-
-  void write(const void* bytes, std::int64_t size);
-  /// Overwrites bytes written earlier, for a header that is known last.
-  void write_at(std::int64_t offset, const void* bytes, std::int64_t size);
-  /// Flushes to disk and renames.
-  void commit();
-
- private:
-  [[noreturn]] void fail(const char* action) const;
-  std::string path_;
-  std::string temporary_;
-  int fd_ = -1;
   std::int64_t size_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "core/atomic_file.h"
 #include "core/errors.h"
 #include "core/json.h"
 #include "model/mapped_file.h"
@@ -70,6 +71,8 @@ StoredTensor read_entry(const std::string& path, const std::string& name, const 
   tensor.data = data + offsets[0];
   return tensor;
 }
+
+std::string_view view(const void* bytes, std::int64_t size) { return {static_cast<const char*>(bytes), static_cast<std::size_t>(size)}; }
 
 float half_to_float(std::uint16_t half) {
   const std::uint32_t sign = (half & 0x8000u) << 16;
@@ -195,20 +198,20 @@ void write_safetensors(const std::string& path, std::span<const TensorToWrite> t
   while ((text.size() + kLengthBytes) % kAlignment != 0) text += ' ';
   const std::uint64_t header_bytes = text.size();
 
-  ReplacementFile file(path);
-  file.write(&header_bytes, kLengthBytes);
-  file.write(text.data(), static_cast<std::int64_t>(text.size()));
+  AtomicFile file(path);
+  file.write(view(&header_bytes, kLengthBytes));
+  file.write(text);
   std::vector<kernels::bf16> rounded;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (dtype == kernels::DType::f32) {
-      file.write(tensors[i].values, sizes[i] * kernels::size_of(dtype));
+      file.write(view(tensors[i].values, sizes[i] * kernels::size_of(dtype)));
       continue;
     }
     for (std::int64_t begin = 0; begin < sizes[i]; begin += kChunk) {
       const std::int64_t count = std::min(kChunk, sizes[i] - begin);
       rounded.resize(count);
       std::transform(tensors[i].values + begin, tensors[i].values + begin + count, rounded.begin(), kernels::to_bf16);
-      file.write(rounded.data(), count * kernels::size_of(dtype));
+      file.write(view(rounded.data(), count * kernels::size_of(dtype)));
     }
   }
   file.commit();

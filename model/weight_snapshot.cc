@@ -1,10 +1,10 @@
 #include "model/weight_snapshot.h"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <cstring>
 
+#include "core/atomic_file.h"
+#include "core/checksum.h"
 #include "core/errors.h"
 #include "core/random.h"
 #include "model/mapped_file.h"
@@ -14,9 +14,9 @@ namespace {
 
 constexpr char kMagic[8] = {'L', 'B', 'W', 'E', 'I', 'G', 'H', 'T'};
 constexpr std::uint32_t kFormatVersion = 1;
-constexpr std::int64_t kChunk = std::int64_t{1} << 20;  // elements rounded, or bytes checksummed, at a time
+constexpr std::int64_t kChunk = std::int64_t{1} << 20;  // elements written, and hashed, at a time
 
-/// The first 64 bytes of a snapshot, little-endian, without padding.
+/// The first 48 bytes of a snapshot, little-endian, without padding. The values follow, then the checksum of both.
 struct Header {
   char magic[8];
   std::uint32_t format_version;
@@ -25,31 +25,34 @@ struct Header {
   std::uint64_t layout_hash;
   std::int64_t num_elements;
   std::int64_t value_bytes;
-  std::uint32_t value_checksum;   // CRC-32 of the values
-  std::uint32_t reserved[2];      // zero
-  std::uint32_t header_checksum;  // CRC-32 of the 60 bytes before
 };
-static_assert(sizeof(Header) == 64);
+static_assert(sizeof(Header) == 48);
+constexpr std::int64_t kHeaderBytes = sizeof(Header);
+constexpr std::int64_t kChecksumBytes = sizeof(std::uint64_t);
 
-std::uint32_t extend_checksum(std::uint32_t checksum, const void* bytes, std::int64_t size) {
-  return static_cast<std::uint32_t>(::crc32_z(checksum, static_cast<const Bytef*>(bytes), size));
+std::string_view view(const void* bytes, std::int64_t size) { return {static_cast<const char*>(bytes), static_cast<std::size_t>(size)}; }
+
+/// Chained over the header and then each chunk of values, so that it can be computed while writing.
+std::uint64_t checksum_of(const Header& header, const std::uint8_t* values) {
+  std::uint64_t checksum = hash64(view(&header, kHeaderBytes));
+  const std::int64_t chunk_bytes = kChunk * (header.dtype == 0 ? 4 : 2);
+  for (std::int64_t begin = 0; begin < header.value_bytes; begin += chunk_bytes) {
+    checksum = hash64(view(values + begin, std::min(chunk_bytes, header.value_bytes - begin)), checksum);
+  }
+  return checksum;
 }
-
-std::uint32_t header_checksum(const Header& header) { return extend_checksum(0, &header, sizeof(Header) - sizeof(std::uint32_t)); }
 
 void check_header(const Header& header, std::int64_t size, const std::string& source, const ParameterLayout& layout) {
   const auto fail = [&](const std::string& problem) { throw UserError(concat("weight snapshot: ", problem, " (", source, ")")); };
   if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0) fail("expected the magic 'LBWEIGHT', got something else");
   if (header.format_version != kFormatVersion) fail(concat("expected format version ", kFormatVersion, ", got ", header.format_version));
-  const std::uint32_t checksum = header_checksum(header);
-  if (header.header_checksum != checksum) fail(concat("expected header checksum ", checksum, ", got ", header.header_checksum));
   if (header.dtype > 1) fail(concat("expected dtype 0 or 1, got ", header.dtype));
   if (header.layout_hash != layout_hash(layout)) fail("expected the weights of this model, got those of another (layout hash differs)");
   if (header.num_elements != layout.total) fail(concat("expected ", layout.total, " elements, got ", header.num_elements));
   const std::int64_t value_bytes = layout.total * (header.dtype == 0 ? 4 : 2);
-  if (header.value_bytes != value_bytes || size - static_cast<std::int64_t>(sizeof(Header)) != value_bytes) {
-    fail(concat("expected ", value_bytes, " bytes of values, got ", size - static_cast<std::int64_t>(sizeof(Header))));
-  }
+  if (header.value_bytes != value_bytes) fail(concat("expected ", value_bytes, " bytes of values, got ", header.value_bytes));
+  const std::int64_t expected_size = kHeaderBytes + value_bytes + kChecksumBytes;
+  if (size != expected_size) fail(concat("expected ", expected_size, " bytes, got ", size));
 }
 
 }  // namespace
@@ -75,8 +78,9 @@ void write_snapshot(const std::string& path, const ParameterLayout& layout, cons
   header.num_elements = layout.total;
   header.value_bytes = layout.total * kernels::size_of(dtype);
 
-  ReplacementFile file(path);
-  file.write(&header, sizeof(header));  // holds the place: the checksum is known last
+  AtomicFile file(path);
+  file.write(view(&header, kHeaderBytes));
+  std::uint64_t checksum = hash64(view(&header, kHeaderBytes));
   std::vector<kernels::bf16> rounded;
   for (std::int64_t begin = 0; begin < layout.total; begin += kChunk) {
     const std::int64_t count = std::min(kChunk, layout.total - begin);
@@ -86,25 +90,27 @@ void write_snapshot(const std::string& path, const ParameterLayout& layout, cons
       std::transform(values + begin, values + begin + count, rounded.begin(), kernels::to_bf16);
       bytes = rounded.data();
     }
-    header.value_checksum = extend_checksum(header.value_checksum, bytes, count * kernels::size_of(dtype));
-    file.write(bytes, count * kernels::size_of(dtype));
+    const std::string_view chunk = view(bytes, count * kernels::size_of(dtype));
+    checksum = hash64(chunk, checksum);
+    file.write(chunk);
   }
-  header.header_checksum = header_checksum(header);
-  file.write_at(0, &header, sizeof(header));
+  file.write(view(&checksum, kChecksumBytes));
   file.commit();
 }
 
 SnapshotInfo parse_snapshot(const void* bytes, std::int64_t size, const std::string& source, const ParameterLayout& layout, float* values) {
   Header header;
-  if (size < static_cast<std::int64_t>(sizeof(header))) {
-    throw UserError(concat("weight snapshot: expected at least ", sizeof(header), " bytes, got ", size, " (", source, ")"));
+  if (size < kHeaderBytes) {
+    throw UserError(concat("weight snapshot: expected at least ", kHeaderBytes, " bytes, got ", size, " (", source, ")"));
   }
-  std::memcpy(&header, bytes, sizeof(header));
+  std::memcpy(&header, bytes, kHeaderBytes);
   check_header(header, size, source, layout);
-  const std::uint8_t* stored = static_cast<const std::uint8_t*>(bytes) + sizeof(header);
-  const std::uint32_t checksum = extend_checksum(0, stored, header.value_bytes);
-  if (checksum != header.value_checksum) {
-    throw UserError(concat("weight snapshot: corrupt: expected checksum ", header.value_checksum, ", got ", checksum, " (", source, ")"));
+  const std::uint8_t* stored = static_cast<const std::uint8_t*>(bytes) + kHeaderBytes;
+  std::uint64_t expected = 0;
+  std::memcpy(&expected, stored + header.value_bytes, kChecksumBytes);
+  const std::uint64_t checksum = checksum_of(header, stored);
+  if (checksum != expected) {
+    throw UserError(concat("weight snapshot: corrupt: expected checksum ", expected, ", got ", checksum, " (", source, ")"));
   }
   if (header.dtype == 0) {
     std::memcpy(values, stored, header.value_bytes);
