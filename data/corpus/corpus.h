@@ -1,0 +1,52 @@
+// What the builders draw from, prepared once from WordNet: categories with well-known members, names of people, and
+// filler sentences. Read-only after construction, so any number of threads may share one.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/corpus/wordnet.h"
+
+namespace longbow::data {
+
+/// Train and held-out items never share a name: which side a name is on is a property of its spelling alone.
+enum class Split { train, heldout };
+Split split_of(std::string_view name);
+std::string_view name_of(Split split);
+
+struct Category {
+  std::string word;                  // "fish"
+  std::int32_t synset = 0;           // every member is a kind of it
+  std::vector<std::string> members;  // "salmon", …: single words, best known first
+};
+
+/// "a" or "an".
+std::string_view article(std::string_view noun);
+
+class Corpus {
+ public:
+  explicit Corpus(WordNet wordnet);
+
+  const WordNet& wordnet() const { return wordnet_; }
+  /// In a fixed order, so that the first n are the same n everywhere.
+  const std::vector<Category>& categories() const { return categories_; }
+  /// The category written `word`; nullptr when there is none.
+  const Category* find_category(std::string_view word) const;
+  /// Single capitalised words (4 to 8 letters) that name a person and nothing else.
+  const std::vector<std::string>& names(Split split) const { return split == Split::train ? train_names_ : heldout_names_; }
+  /// Definitions as sentences: lower-case words after the first letter, no digits, no sentence end but the last byte.
+  const std::vector<std::string>& filler() const { return filler_; }
+  /// "A salmon is a fish." for every member of the first `num_categories` categories: what FuzzyNeedle takes for granted.
+  std::vector<std::string> is_a_sentences(int num_categories) const;
+
+ private:
+  WordNet wordnet_;
+  std::vector<Category> categories_;
+  std::vector<std::string> train_names_;
+  std::vector<std::string> heldout_names_;
+  std::vector<std::string> filler_;
+};
+
+}  // namespace longbow::data

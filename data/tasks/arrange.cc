@@ -1,0 +1,153 @@
+#include "data/tasks/arrange.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "data/tasks/phrase.h"
+
+namespace longbow::data {
+namespace {
+
+constexpr int kMaxCounts = 48;        // a text that still does not fit is dropped, so that building always ends
+constexpr double kFirstGuess = 0.28;  // tokens a byte, before anything was counted
+
+// Filler sentences one by one, without repetition: a Fisher-Yates shuffle that stops where it is.
+class FillerDeck {
+ public:
+  FillerDeck(const std::vector<std::string>& filler, const std::vector<std::string>& keep_out, Rng& rng)
+      : filler_(filler), keep_out_(keep_out), rng_(rng), order_(filler.size()) {
+    std::iota(order_.begin(), order_.end(), 0u);
+  }
+  /// nullptr when all were dealt.
+  const std::string* deal() {
+    while (dealt_ < order_.size()) {
+      std::swap(order_[dealt_], order_[dealt_ + rng_.below(order_.size() - dealt_)]);
+      const std::string& sentence = filler_[order_[dealt_++]];
+      if (permitted(sentence)) return &sentence;
+    }
+    return nullptr;
+  }
+
+ private:
+  bool permitted(const std::string& sentence) const {
+    const std::vector<std::string> words = lower_words(sentence);
+    return std::none_of(words.begin(), words.end(),
+                        [&](const std::string& word) { return std::find(keep_out_.begin(), keep_out_.end(), word) != keep_out_.end(); });
+  }
+
+  const std::vector<std::string>& filler_;
+  const std::vector<std::string>& keep_out_;
+  Rng& rng_;
+  std::vector<std::uint32_t> order_;
+  std::size_t dealt_ = 0;
+};
+
+class Layout {
+ public:
+  Layout(const Draft& draft, Rng& rng) : draft_(draft), depths_(draft.sentences.size()), by_depth_(draft.sentences.size()) {
+    for (double& depth : depths_) depth = rng.uniform();
+    std::iota(by_depth_.begin(), by_depth_.end(), std::size_t{0});
+    std::sort(by_depth_.begin(), by_depth_.end(), [&](std::size_t a, std::size_t b) { return depths_[a] < depths_[b]; });
+  }
+
+  Arrangement render(const std::vector<const std::string*>& filler) const {
+    Arrangement result;
+    std::vector<EvidenceSpan> spans(draft_.sentences.size());
+    std::string& text = result.content;
+    const auto append = [&](const std::string& sentence) {
+      if (!text.empty()) text += ' ';
+      text += sentence;
+    };
+    std::size_t next = 0;
+    for (std::size_t slot = 0; slot <= filler.size(); ++slot) {
+      for (; next < by_depth_.size() && slot_of(by_depth_[next], filler.size()) == slot; ++next) {
+        const std::size_t sentence = by_depth_[next];
+        append(draft_.sentences[sentence]);
+        spans[sentence] = {static_cast<std::int64_t>(text.size() - draft_.sentences[sentence].size()),
+                           static_cast<std::int64_t>(text.size())};
+      }
+      if (slot < filler.size()) append(*filler[slot]);
+    }
+    for (const std::size_t sentence : draft_.evidence) result.evidence.push_back(spans[sentence]);
+    if (!result.evidence.empty() && !text.empty()) {
+      result.first_depth = static_cast<double>(result.evidence[0].start) / static_cast<double>(text.size());
+    }
+    text += "\n\nQuestion: " + draft_.question;
+    return result;
+  }
+
+ private:
+  std::size_t slot_of(std::size_t sentence, std::size_t num_filler) const {
+    return static_cast<std::size_t>(depths_[sentence] * static_cast<double>(num_filler + 1));
+  }
+
+  const Draft& draft_;
+  std::vector<double> depths_;
+  std::vector<std::size_t> by_depth_;
+};
+
+std::size_t bytes_of(const std::vector<const std::string*>& filler) {
+  std::size_t bytes = 0;
+  for (const std::string* sentence : filler) bytes += sentence->size() + 1;
+  return bytes;
+}
+
+}  // namespace
+
+std::optional<Arrangement> arrange(const Draft& draft, const std::vector<std::string>& filler, std::int64_t limit_tokens,
+                                   const TokenCounter& count_tokens, Rng& rng) {
+  const Layout layout(draft, rng);
+  FillerDeck deck(filler, draft.keep_out, rng);
+  std::vector<const std::string*> chosen;
+  Arrangement current = layout.render(chosen);
+  const std::int64_t bare = current.num_tokens = count_tokens(current.content);
+  if (bare > limit_tokens) return std::nullopt;
+  double tokens_per_byte = kFirstGuess;
+  const std::int64_t lowest = limit_tokens - length_slack(limit_tokens);
+  for (int counts = 1; current.num_tokens < lowest && counts < kMaxCounts; ++counts) {
+    // Fill the gap as estimated; near the end that means looking for the one sentence that is short enough.
+    std::vector<const std::string*> grown = chosen;
+    double gap = static_cast<double>(limit_tokens - current.num_tokens);
+    const int max_misses = gap > 64 ? 4 : 256;
+    for (int misses = 0; misses < max_misses && gap > 0;) {
+      const std::string* sentence = deck.deal();
+      if (sentence == nullptr) return std::nullopt;
+      const double cost = tokens_per_byte * static_cast<double>(sentence->size() + 1) + 0.5;
+      if (cost > gap) {
+        ++misses;
+        continue;
+      }
+      grown.push_back(sentence);
+      gap -= cost;
+    }
+    if (grown.size() == chosen.size()) {  // nothing is short enough: take one sentence back and look again
+      if (chosen.empty()) return std::nullopt;
+      grown.pop_back();
+      chosen.pop_back();
+    }
+    Arrangement next = layout.render(grown);
+    next.num_tokens = count_tokens(next.content);
+    const std::size_t filler_bytes = bytes_of(grown);
+    if (filler_bytes > 0) tokens_per_byte = std::max(0.01, static_cast<double>(next.num_tokens - bare) / static_cast<double>(filler_bytes));
+    // Too long: give back what was added last until the estimate fits.
+    while (next.num_tokens > limit_tokens && grown.size() > chosen.size() && counts < kMaxCounts) {
+      double over = static_cast<double>(next.num_tokens - limit_tokens);
+      while (over > 0 && grown.size() > chosen.size()) {
+        over -= tokens_per_byte * static_cast<double>(grown.back()->size() + 1);
+        grown.pop_back();
+      }
+      next = layout.render(grown);
+      next.num_tokens = count_tokens(next.content);
+      ++counts;
+    }
+    if (next.num_tokens <= limit_tokens) {
+      chosen = std::move(grown);
+      current = std::move(next);
+    }
+  }
+  if (current.num_tokens < lowest) return std::nullopt;
+  return current;
+}
+
+}  // namespace longbow::data

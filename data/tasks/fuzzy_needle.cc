@@ -1,0 +1,142 @@
+#include "data/tasks/fuzzy_needle.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "data/tasks/phrase.h"
+
+namespace longbow::data {
+namespace {
+
+class FuzzyNeedle final : public TaskBuilder {
+ public:
+  FuzzyNeedle(FuzzyNeedleConfig config, const Corpus& corpus) : TaskBuilder(config.settings, corpus), config_(std::move(config)) {
+    config_.settings = settings();
+    const auto& all = corpus.categories();
+    categories_.assign(all.begin(), all.begin() + std::min<std::size_t>(config_.num_categories, all.size()));
+    for (Category& category : categories_) {
+      category.members.resize(std::min<std::size_t>(category.members.size(), config_.members_per_category));
+    }
+  }
+
+  std::string_view family() const override { return "retrieval"; }
+  int version() const override { return 1; }
+  Json resolved() const override { return config_to_json(config_); }
+
+ protected:
+  std::optional<Draft> draft(Rng& rng, std::int64_t) const override {
+    Draft draft;
+    const VerbPair& verb = fuzzy_needle_verbs()[rng.below(config_.num_verbs)];
+    const Category& category = rng.pick(categories_);
+    const std::string& member = rng.pick(category.members);
+    const std::size_t num_needles = 1 + config_.num_distractors;
+    const std::vector<std::string> people = draw_names(rng, (num_needles + config_.num_decoys) * config_.hops);
+    std::size_t next_person = 0;
+    // Adds a sentence about a new person and, with two hops, that person's neighbour; gives the index of the first.
+    const auto add = [&](const char* pattern, std::string_view noun) {
+      const std::string& person = people[next_person++];
+      draft.sentences.push_back(fill(pattern, {person, article(noun), noun}));
+      if (config_.hops == 2) draft.sentences.push_back(fill(kNeighbourPattern, {people[next_person++], person}));
+      return draft.sentences.size() - config_.hops;
+    };
+    const auto needle_pattern = [&] { return rng.below(2) == 0 ? verb.needle : verb.needle_other; };
+
+    const std::size_t needle = add(needle_pattern(), member);
+    for (int i = 0; i < config_.hops; ++i) draft.evidence.push_back(needle + i);
+    const std::string gold = people[config_.hops - 1];
+    for (int i = 0; i < config_.num_distractors; ++i) {
+      const std::optional<std::string> other = draw_sibling(rng, category);
+      if (!other) return std::nullopt;
+      add(needle_pattern(), *other);
+    }
+    for (int i = 0; i < config_.num_decoys; ++i) add(verb.decoys[rng.below(std::size(verb.decoys))], category.word);
+
+    draft.question = fill(config_.hops == 1 ? verb.question : verb.asked_of, {article(category.word), category.word});
+    draft.answer = {"exact_match", {gold}};
+    draft.gold_chain = {draft.sentences[needle], fuzzy_needle_is_a(member, category.word)};
+    if (config_.hops == 2) draft.gold_chain.push_back(draft.sentences[needle + 1]);
+    draft.keep_out = lower_words(member);
+    for (const std::string& person : people) draft.keep_out.push_back(lower_words(person).front());
+    draft.difficulty["num_candidates"] = static_cast<std::int64_t>(num_needles + config_.num_decoys);
+    draft.difficulty["hops"] = config_.hops;
+    draft.difficulty["num_decoys"] = config_.num_decoys;
+    draft.difficulty["category"] = category.word;
+    return draft;
+  }
+
+ private:
+  // A member of another category that no sense makes a member of `category`; nullopt when the categories in use offer none.
+  std::optional<std::string> draw_sibling(Rng& rng, const Category& category) const {
+    constexpr int kMaxTries = 100;
+    for (int i = 0; i < kMaxTries; ++i) {
+      const Category& other = rng.pick(categories_);
+      const std::string& member = rng.pick(other.members);
+      if (other.word != category.word && !corpus().wordnet().any_sense_is_a(member, category.synset)) return member;
+    }
+    return std::nullopt;
+  }
+
+  FuzzyNeedleConfig config_;
+  std::vector<Category> categories_;
+};
+
+}  // namespace
+
+const std::vector<VerbPair>& fuzzy_needle_verbs() {
+  static const std::vector<VerbPair> verbs = {
+      {"{} noticed {} {}.",
+       "{} caught sight of {} {}.",
+       "Who saw {} {}?",
+       "Who lives beside the person who saw {} {}?",
+       {"{} asked who saw {} {}.", "{} denied that anyone saw {} {}.", "{} wondered whether somebody saw {} {}."}},
+      {"{} sketched {} {}.",
+       "{} made a sketch of {} {}.",
+       "Who drew {} {}?",
+       "Who lives beside the person who drew {} {}?",
+       {"{} asked who drew {} {}.", "{} denied that anyone drew {} {}.", "{} wondered whether somebody drew {} {}."}},
+      {"{} adored {} {}.",
+       "{} was fond of {} {}.",
+       "Who loved {} {}?",
+       "Who lives beside the person who loved {} {}?",
+       {"{} asked who loved {} {}.", "{} denied that anyone loved {} {}.", "{} wondered whether somebody loved {} {}."}},
+      {"{} talked about {} {}.",
+       "{} spoke of {} {}.",
+       "Who mentioned {} {}?",
+       "Who lives beside the person who mentioned {} {}?",
+       {"{} asked who mentioned {} {}.", "{} denied that anyone mentioned {} {}.", "{} wondered whether somebody mentioned {} {}."}},
+      {"{} picked {} {}.",
+       "{} selected {} {}.",
+       "Who chose {} {}?",
+       "Who lives beside the person who chose {} {}?",
+       {"{} asked who chose {} {}.", "{} denied that anyone chose {} {}.", "{} wondered whether somebody chose {} {}."}},
+      {"{} took a picture of {} {}.",
+       "{} snapped a shot of {} {}.",
+       "Who photographed {} {}?",
+       "Who lives beside the person who photographed {} {}?",
+       {"{} asked who photographed {} {}.", "{} denied that anyone photographed {} {}.",
+        "{} wondered whether somebody photographed {} {}."}},
+      {"{} came across {} {}.",
+       "{} discovered {} {}.",
+       "Who found {} {}?",
+       "Who lives beside the person who found {} {}?",
+       {"{} asked who found {} {}.", "{} denied that anyone found {} {}.", "{} wondered whether somebody found {} {}."}},
+      {"{} inspected {} {}.",
+       "{} looked closely at {} {}.",
+       "Who examined {} {}?",
+       "Who lives beside the person who examined {} {}?",
+       {"{} asked who examined {} {}.", "{} denied that anyone examined {} {}.", "{} wondered whether somebody examined {} {}."}},
+  };
+  return verbs;
+}
+
+std::string fuzzy_needle_is_a(std::string_view member, std::string_view category) {
+  return fill(article(member) == "an" ? "An {} is {} {}." : "A {} is {} {}.", {member, article(category), category});
+}
+
+std::unique_ptr<TaskBuilder> make_fuzzy_needle(const Json& entry, const Corpus& corpus, std::string_view source) {
+  FuzzyNeedleConfig config;
+  read_config(config, entry, source);
+  return std::make_unique<FuzzyNeedle>(std::move(config), corpus);
+}
+
+}  // namespace longbow::data

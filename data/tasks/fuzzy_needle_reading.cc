@@ -1,0 +1,113 @@
+// FuzzyNeedle read back: every "name did something to a thing" sentence, judged by WordNet alone.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "data/tasks/fuzzy_needle.h"
+#include "data/tasks/phrase.h"
+#include "data/tasks/reading.h"
+
+namespace longbow::data {
+namespace {
+
+struct Question {
+  std::size_t verb = 0;
+  std::string_view category;
+  int hops = 1;
+};
+
+std::optional<Question> parse_question(std::string_view question) {
+  const auto& verbs = fuzzy_needle_verbs();
+  for (std::size_t verb = 0; verb < verbs.size(); ++verb) {
+    if (const auto words = match(question, verbs[verb].question)) return Question{verb, (*words)[1], 1};
+    if (const auto words = match(question, verbs[verb].asked_of)) return Question{verb, (*words)[1], 2};
+  }
+  return std::nullopt;
+}
+
+struct Needle {
+  std::string name;
+  std::string noun;
+  std::size_t verb = 0;
+  Sentence sentence;
+};
+
+// Content stems that needle and question share, or words that hold one another ("goldfish" and "fish").
+std::string shared_content(std::string_view needle, std::string_view question) {
+  for (const std::string& a : lower_words(needle)) {
+    for (const std::string& b : lower_words(question)) {
+      const std::string stem_a = content_stem(a), stem_b = content_stem(b);
+      if (stem_a.empty() || stem_b.empty()) continue;
+      const bool nested = std::min(a.size(), b.size()) >= 3 && (a.find(b) != std::string::npos || b.find(a) != std::string::npos);
+      if (stem_a == stem_b || nested) return a;
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+Reading read_fuzzy_needle(const Item& item, const Corpus& corpus) {
+  Reading reading;
+  const auto parts = split_message(item.messages.back().content);
+  const auto question = parts ? parse_question(parts->question) : std::nullopt;
+  const Category* category = question ? corpus.find_category(question->category) : nullptr;
+  if (category == nullptr) {
+    reading.problem = "the question is none that fuzzy_needle asks";
+    return reading;
+  }
+  const auto& verbs = fuzzy_needle_verbs();
+  std::vector<Needle> needles;
+  std::map<std::string, std::vector<Needle>> neighbours;  // person -> sentences naming a neighbour
+  std::vector<Candidate> people;
+  for (const Sentence& sentence : split_sentences(parts->context)) {
+    if (const auto words = match(sentence.text, kNeighbourPattern)) {
+      neighbours[std::string((*words)[1])].push_back({std::string((*words)[0]), "", 0, sentence});
+      if (question->hops == 2) people.push_back({std::string((*words)[0]), sentence.span.start});
+      reading.entities.emplace_back((*words)[0]);
+      continue;
+    }
+    for (std::size_t verb = 0; verb < verbs.size(); ++verb) {
+      const auto note = [&](const char* pattern, bool is_needle) {
+        const auto words = match(sentence.text, pattern);
+        if (!words) return;
+        if (is_needle) needles.push_back({std::string((*words)[0]), std::string((*words)[2]), verb, sentence});
+        if (question->hops == 1) people.push_back({std::string((*words)[0]), sentence.span.start});
+        reading.entities.emplace_back((*words)[0]);
+      };
+      note(verbs[verb].needle, true);
+      note(verbs[verb].needle_other, true);
+      for (const char* decoy : verbs[verb].decoys) note(decoy, false);
+    }
+  }
+  reading.candidates = std::move(people);
+  std::set<std::string> different;
+  for (const Candidate& person : reading.candidates) different.insert(person.text);
+  reading.guesses.assign(different.begin(), different.end());
+
+  std::set<std::string> answers;
+  const auto found = [&](const std::string& answer, std::vector<EvidenceSpan> evidence, std::vector<std::string> chain) {
+    if (!answers.insert(answer).second || answers.size() > 1) return;
+    reading.evidence = std::move(evidence);
+    reading.gold_chain = std::move(chain);
+  };
+  for (const Needle& needle : needles) {
+    if (needle.verb != question->verb || !corpus.wordnet().any_sense_is_a(needle.noun, category->synset)) continue;
+    const std::string shared = shared_content(needle.sentence.text, parts->question);
+    if (!shared.empty()) reading.problem = concat("needle and question share the word \"", shared, "\"");
+    const std::vector<std::string> chain = {std::string(needle.sentence.text), fuzzy_needle_is_a(needle.noun, category->word)};
+    if (question->hops == 1) {
+      found(needle.name, {needle.sentence.span}, chain);
+      continue;
+    }
+    for (const Needle& neighbour : neighbours[needle.name]) {
+      found(neighbour.name, {needle.sentence.span, neighbour.sentence.span}, {chain[0], chain[1], std::string(neighbour.sentence.text)});
+    }
+  }
+  reading.answers.assign(answers.begin(), answers.end());
+  const std::string& last = question->hops == 1 ? item.gold_chain.front() : item.gold_chain.back();
+  reading.oracle_answer = last.substr(0, last.find(' '));
+  return reading;
+}
+
+}  // namespace longbow::data

@@ -1,0 +1,51 @@
+// LongMath: a computation told in sentences that stand far apart ("Marlow has 3 pears." … "Dorwin has 4 more pears than Marlow."),
+// beside parallel cases about other people and numbers that belong to nothing.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/tasks/task_builder.h"
+
+namespace longbow::data {
+
+struct LongMathConfig {
+  TaskSettings settings;
+  int num_steps = 4;
+  int max_value = 60;
+  int num_decoy_cases = 1;
+  int num_noise = 3;
+  std::vector<std::string> operations = {"more", "fewer", "times", "together"};
+
+  template <class Visitor>
+  void visit(Visitor& v) {
+    settings.visit(v);
+    v.field("num_steps", num_steps,
+            {.help = "Operations between the given number and the answer; 4 make five fragments.", .min = 1, .max = 64});
+    v.field("max_value", max_value, {.help = "Largest number that occurs, the answer included.", .min = 9, .max = 1000000});
+    v.field("num_decoy_cases", num_decoy_cases,
+            {.help = "Parallel computations of the same shape about other people.", .min = 0, .max = 100});
+    v.field("num_noise", num_noise,
+            {.help = "Sentences with numbers about the same people that the answer does not need.", .min = 0, .max = 500});
+    v.field("operations", operations, {.help = "Any of more, fewer, times, together."});
+  }
+};
+
+std::unique_ptr<TaskBuilder> make_long_math(const Json& entry, const Corpus& corpus, std::string_view source);
+
+// Wordings. Blanks: name, number, things / name, number, things, name / name, things, name / name, things, name, name / things, name.
+inline constexpr const char* kGivenPattern = "{} has {} {}.";
+inline constexpr const char* kMorePattern = "{} has {} more {} than {}.";
+inline constexpr const char* kFewerPattern = "{} has {} fewer {} than {}.";
+inline constexpr const char* kTwicePattern = "{} has twice as many {} as {}.";
+inline constexpr const char* kThricePattern = "{} has three times as many {} as {}.";
+inline constexpr const char* kTogetherPattern = "{} has as many {} as {} and {} together.";
+inline constexpr const char* kLongMathQuestion = "How many {} does {} have?";
+// Numbers about the same people that are no count of the things. Blanks: name, number.
+inline constexpr std::array kNoisePatterns = {"{} waited {} days for a letter.", "{} lives {} miles from the sea.", "{} is {} years old.",
+                                              "{} has read {} books this year.", "{} once walked {} hours in the rain."};
+inline constexpr std::array kThings = {"pears", "coins", "shells", "stamps", "marbles", "buttons", "lamps", "ribbons"};
+
+}  // namespace longbow::data

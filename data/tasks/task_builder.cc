@@ -1,0 +1,104 @@
+#include "data/tasks/task_builder.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "core/did_you_mean.h"
+#include "data/tasks/arrange.h"
+#include "data/tasks/fuzzy_needle.h"
+#include "data/tasks/key_chain.h"
+#include "data/tasks/long_math.h"
+
+namespace longbow::data {
+namespace {
+
+constexpr std::string_view kQuestionMark = "\n\nQuestion: ";
+
+}  // namespace
+
+TaskBuilder::TaskBuilder(TaskSettings settings, const Corpus& corpus) : settings_(std::move(settings)), corpus_(corpus) {
+  if (settings_.min_tokens == 0) settings_.min_tokens = settings_.max_tokens;
+  if (settings_.min_tokens > settings_.max_tokens) {
+    throw UserError(concat(settings_.task, ": expected min_tokens <= max_tokens, got ", settings_.min_tokens, " > ", settings_.max_tokens));
+  }
+}
+
+std::optional<Item> TaskBuilder::build(std::uint64_t seed, std::int64_t index, const TokenCounter& count_tokens) const {
+  Rng rng(seed, {stable_hash(settings_.task), stable_hash(name_of(settings_.split)), static_cast<std::uint64_t>(index)});
+  const std::int64_t limit = rng.between(settings_.min_tokens, settings_.max_tokens);
+  std::optional<Draft> drafted = draft(rng, limit);
+  if (!drafted) return std::nullopt;
+  std::optional<Arrangement> arranged = arrange(*drafted, corpus_.filler(), limit, count_tokens, rng);
+  if (!arranged) return std::nullopt;
+
+  Item item;
+  item.id = concat(settings_.task, "-", name_of(settings_.split), "-", seed, "-", index);
+  item.task = settings_.task;
+  item.family = family();
+  item.messages = {{"user", std::move(arranged->content)}};
+  item.answer = std::move(drafted->answer);
+  item.evidence = std::move(arranged->evidence);
+  item.gold_chain = std::move(drafted->gold_chain);
+  item.question = std::move(drafted->question);
+  item.num_tokens = arranged->num_tokens;
+  item.seed = seed;
+  item.builder = versioned_name();
+  item.difficulty = std::move(drafted->difficulty);
+  item.difficulty["depth"] = arranged->first_depth;
+  item.difficulty["limit_tokens"] = limit;
+  item.difficulty["split"] = name_of(settings_.split);
+  item.length_bin = length_bin(item.num_tokens);
+  return item;
+}
+
+std::vector<std::string> TaskBuilder::draw_names(Rng& rng, std::size_t count) const {
+  const std::vector<std::string>& names = corpus_.names(settings_.split);
+  if (count > names.size()) {
+    throw UserError(concat(settings_.task, ": expected at most ", names.size(), " names in an item (split ", name_of(settings_.split),
+                           "), got ", count, "; lower the number of chains or distractors"));
+  }
+  std::set<std::string_view> seen;
+  std::vector<std::string> drawn;
+  while (drawn.size() < count) {
+    const std::string& name = rng.pick(names);
+    if (seen.insert(name).second) drawn.push_back(name);
+  }
+  return drawn;
+}
+
+std::vector<std::string> task_names() { return {"fuzzy_needle", "key_chain", "long_math"}; }
+
+std::unique_ptr<TaskBuilder> make_builder(const Json& entry, const Corpus& corpus, std::string_view source) {
+  const Json* task = entry.find("task");
+  if (task == nullptr || !task->is_string())
+    throw UserError(concat("/task: expected a builder's name, got ", task ? task->dump() : "nothing", " (", source, ")"));
+  const std::string& name = task->as_string();
+  if (name == "fuzzy_needle") return make_fuzzy_needle(entry, corpus, source);
+  if (name == "key_chain") return make_key_chain(entry, corpus, source);
+  if (name == "long_math") return make_long_math(entry, corpus, source);
+  throw UserError(
+      concat("/task: expected fuzzy_needle, key_chain or long_math, got \"", name, "\" (", source, ")", did_you_mean(name, task_names())));
+}
+
+std::string sft_answer(const Item& item) {
+  std::string text;
+  for (const std::string& step : item.gold_chain) text += step + " ";
+  return text + "The answer is " + item.answer.answers.at(0) + ".";
+}
+
+std::string length_bin(std::int64_t num_tokens) {
+  std::int64_t bin = 1;
+  while (bin < num_tokens) bin *= 2;
+  return bin >= 1024 ? std::to_string(bin / 1024) + "k" : std::to_string(bin);
+}
+
+std::optional<MessageParts> split_message(std::string_view content) {
+  const std::size_t mark = content.rfind(kQuestionMark);
+  if (mark == std::string_view::npos) return std::nullopt;
+  return MessageParts{content.substr(0, mark), content.substr(mark + kQuestionMark.size())};
+}
+
+std::int64_t length_slack(std::int64_t limit_tokens) { return std::max<std::int64_t>(4, limit_tokens / 50); }
+
+}  // namespace longbow::data

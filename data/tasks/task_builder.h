@@ -1,0 +1,107 @@
+// The common frame of the builders: settings every task has, the draft a task writes, and the item made from it by scattering
+// the draft's sentences over filler until the prompt is as long as asked. An item is a pure function of (knobs, seed, index).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/config.h"
+#include "core/json.h"
+#include "core/random.h"
+#include "data/corpus/corpus.h"
+#include "data/item.h"
+
+namespace longbow::data {
+
+/// Tokens of the whole templated prompt whose only message is the user's `content`. Called from several threads at once.
+using TokenCounter = std::function<std::int64_t(std::string_view content)>;
+
+/// Keys that every entry of a recipe's "tasks" has.
+struct TaskSettings {
+  std::string task;
+  std::int64_t count = 1;
+  std::int64_t max_tokens = 1024;
+  std::int64_t min_tokens = 0;
+  Split split = Split::train;
+
+  template <class Visitor>
+  void visit(Visitor& v) {
+    v.field("task", task, {.help = "The builder: fuzzy_needle, key_chain or long_math.", .required = true});
+    v.field("count", count, {.help = "Items to build.", .unit = "items", .min = 1, .max = 1e7});
+    v.field("max_tokens", max_tokens,
+            {.help = "Longest prompt; items end at most 2% below it, never above.", .unit = "tokens", .min = 64, .max = 1 << 24});
+    v.field(
+        "min_tokens", min_tokens,
+        {.help = "When set, each item's limit is drawn evenly from [min_tokens, max_tokens].", .unit = "tokens", .min = 0, .max = 1 << 24});
+    v.choice("split", split, {{"train", Split::train}, {"heldout", Split::heldout}},
+             {.help = "Which half of the names the items draw from; the halves share none."});
+  }
+};
+
+/// What a task decides before there is any filler.
+struct Draft {
+  std::vector<std::string> sentences;  // evidence and distractors, to be scattered at uniform depths
+  std::vector<std::size_t> evidence;   // indexes into sentences, in the chain's order
+  std::vector<std::string> keep_out;   // lower-case words that no filler may hold: the answer and the entities
+  std::string question;
+  Answer answer;
+  std::vector<std::string> gold_chain;
+  Json difficulty = Json::object();
+};
+
+class TaskBuilder {
+ public:
+  virtual ~TaskBuilder() = default;
+
+  const TaskSettings& settings() const { return settings_; }
+  std::string versioned_name() const { return settings_.task + "@" + std::to_string(version()); }
+  virtual std::string_view family() const = 0;
+  virtual int version() const = 0;
+  /// Every key of the entry with its value.
+  virtual Json resolved() const = 0;
+
+  /// Item `index` of the stream that `seed` names; nullopt when this draw does not fit the length (the caller counts it and goes on).
+  /// Thread-safe. Cost: about ten calls of `count_tokens`.
+  std::optional<Item> build(std::uint64_t seed, std::int64_t index, const TokenCounter& count_tokens) const;
+
+ protected:
+  TaskBuilder(TaskSettings settings, const Corpus& corpus);
+  /// nullopt when the numbers drawn do not work out.
+  virtual std::optional<Draft> draft(Rng& rng, std::int64_t limit_tokens) const = 0;
+  /// `count` different names of the split.
+  std::vector<std::string> draw_names(Rng& rng, std::size_t count) const;
+  const Corpus& corpus() const { return corpus_; }
+
+ private:
+  TaskSettings settings_;
+  const Corpus& corpus_;
+};
+
+/// The builder of one entry of a recipe's "tasks": {"task", "count", "max_tokens", "min_tokens", "split", knobs…}; `corpus` must outlive
+/// it. Throws UserError for an unknown task or knob, naming `source`.
+std::unique_ptr<TaskBuilder> make_builder(const Json& entry, const Corpus& corpus, std::string_view source = "recipe");
+
+std::vector<std::string> task_names();
+
+/// What supervised fine-tuning teaches a model to write: the chain's steps, then "The answer is X.".
+std::string sft_answer(const Item& item);
+
+/// The smallest power of two that holds `num_tokens`, in thousands from 1024 up: "512", "1k", "2k" …
+std::string length_bin(std::int64_t num_tokens);
+
+/// The message's text before "\n\nQuestion: " and the question after it.
+struct MessageParts {
+  std::string_view context;
+  std::string_view question;
+};
+std::optional<MessageParts> split_message(std::string_view content);
+
+/// How far below its limit an item may end: 2%, and never fewer than 4 tokens, since a sentence has a shortest length.
+std::int64_t length_slack(std::int64_t limit_tokens);
+
+}  // namespace longbow::data
