@@ -14,7 +14,7 @@ float row_logsumexp(const float* logits, std::int64_t vocab, float inv_temperatu
 
 /// logprobs[r] = inv_temperature * logit[r, targets[r]] - lse[r] with logits = hidden · headᵀ; hidden [rows, dim], head [vocab, dim].
 /// entropies [rows] (nats; may be null); lse [rows] (may be null). A target < 0 gives logprob 0. The same bits as
-/// row_logsumexp over linear_forward's logits. Scratch: kLogprobTile * vocab floats a thread.
+/// row_logsumexp over linear_forward's logits. Scratch: logprob_tile_rows(vocab) * vocab floats.
 void lm_head_logprobs(ThreadPool& pool, const float* hidden, std::int64_t rows, const PackedMatrix& head, const std::int32_t* targets,
                       float inv_temperature, float* logprobs, float* entropies, float* lse);
 
@@ -24,6 +24,7 @@ void lm_head_backward(ThreadPool& pool, const float* hidden, std::int64_t rows, 
                       const std::int32_t* targets, float inv_temperature, const float* dlogprobs, const float* dentropies,
                       float* dhidden, float* dhead);
 
-inline constexpr std::int64_t kLogprobTile = 64;  // rows a tile
+/// Rows a tile: about 4 MiB of logits, at least 64 rows so that the head is not re-read for too few of them.
+std::int64_t logprob_tile_rows(std::int64_t vocab);
 
 }  // namespace longbow::kernels

@@ -1,6 +1,6 @@
 // Attention's block products for any processor.
 #define LONGBOW_ATTENTION_ISA attention_scalar
-#define LONGBOW_ATTENTION_PANEL 1
+#define LONGBOW_ATTENTION_PANEL 2
 #include "kernels/cpu/attention_tiles.h"
 
 namespace longbow::kernels {

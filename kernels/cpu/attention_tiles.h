@@ -1,16 +1,13 @@
 // The arithmetic of attention, compiled once per instruction set: the including source defines LONGBOW_ATTENTION_ISA (a namespace
-// of its own, so no two instruction sets share an inline function) and LONGBOW_ATTENTION_PANEL (16-lane vectors a register tile is
-// wide).
+// of its own) and LONGBOW_ATTENTION_PANEL (how many vectors wide a register tile is).
 // Bits: every product is a chain of multiply-adds in index order per lane, so neither the register tile nor a query's neighbours
-// show. A block's softmax folds four vectors in order, then lanes by halves.
+// show. A block's softmax folds its vectors in order, then lanes by halves.
 #include "kernels/cpu/attention_kernels.h"
+#include "kernels/cpu/vector.h"
 
 namespace longbow::kernels::LONGBOW_ATTENTION_ISA {
 namespace {
 
-#include "kernels/cpu/attention_vector.h"
-
-constexpr int kLanes = 16;
 constexpr int kPanel = LONGBOW_ATTENTION_PANEL;
 
 template <int width>
@@ -53,6 +50,14 @@ inline void multiply_columns(int first, int end, const float* a, std::int64_t a_
   multiply_panels<4>(first, end, a, a_row, a_step, b, b_step, n, consume);
   multiply_panels<2>(first, end, a, a_row, a_step, b, b_step, n, consume);
   multiply_panels<1>(first, end, a, a_row, a_step, b, b_step, n, consume);
+}
+
+// Lanes [begin, end) of a vector; the others take `hidden`.
+inline Vec keep_lanes(Vec value, int begin, int end, float hidden) {
+  static constexpr std::int32_t kIndex[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  IntVec lane;
+  __builtin_memcpy(&lane, kIndex, sizeof lane);
+  return ((lane >= begin) & (lane < end)) ? value : broadcast(hidden);
 }
 
 // What a group of queries sees of one block, as key indexes in the block.

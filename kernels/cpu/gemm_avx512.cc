@@ -1,0 +1,11 @@
+// The matrix product's tiles for AVX-512.
+#define LONGBOW_GEMM_ISA gemm_avx512
+#define LONGBOW_GEMM_ROWS 12
+#define LONGBOW_GEMM_VECTORS 2
+#include "kernels/cpu/gemm_tiles.h"
+
+namespace longbow::kernels {
+
+GemmKernels gemm_kernels_avx512() { return gemm_avx512::kernels(); }
+
+}  // namespace longbow::kernels

@@ -1,0 +1,43 @@
+// Row-wise arithmetic, one table of functions per instruction set; cpu/row_tiles.h (compiled once for each) does the work.
+// Bits: a row is summed in sixteen lanes, folded by halves; nothing depends on other rows. Lengths need not be multiples of 16.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/optimizer.h"
+
+namespace longbow::kernels {
+
+struct RowKernels {
+  /// Returns rstd; y [dim].
+  float (*rmsnorm)(const float* x, std::int64_t dim, const float* weight, float eps, float* y);
+  /// dx [dim] += the gradient of the norm.
+  void (*rmsnorm_backward)(const float* dy, const float* x, float rstd, const float* weight, std::int64_t dim, float* dx);
+  /// sum [columns] += over rows of dy * x * rstd[row]; arrays start at the first column.
+  void (*rmsnorm_weight_gradient)(const float* dy, const float* x, const float* rstd, std::int64_t rows, std::int64_t stride, std::int64_t columns, float* sum);
+  /// Rotates pairs (i, i + half) of one head.
+  void (*rotate)(float* head, const float* cosine, const float* sine, std::int64_t half);
+  void (*swiglu)(const float* gate, const float* up, std::int64_t dim, float* act);
+  void (*swiglu_backward)(const float* dact, const float* gate, const float* up, std::int64_t dim, float* dgate, float* dup);
+  /// max of scale * x.
+  float (*row_max)(const float* x, std::int64_t size, float scale);
+  /// Σ exp(scale * x - shift).
+  float (*exp_sum)(const float* x, std::int64_t size, float scale, float shift);
+  /// Σ exp(scale * x - lse) * (scale * x): the expected scaled logit, for entropies.
+  float (*expected_logit)(const float* x, std::int64_t size, float scale, float lse);
+  /// x = factor * exp(scale * x - lse), in place; with `entropy_factor` plus entropy_factor * p * (scale * x - mean).
+  void (*softmax_scaled)(float* x, std::int64_t size, float scale, float lse, float factor, float entropy_factor, float mean);
+  void (*adamw)(const AdamWStep& options, float correction1, float correction2, std::int64_t size, const float* gradient, float* weight,
+                float* moment1, float* moment2);
+  double (*sum_of_squares)(const float* values, std::int64_t size);
+  void (*add)(const float* x, std::int64_t size, float* sum);
+};
+
+RowKernels row_kernels_scalar();
+RowKernels row_kernels_avx2();
+RowKernels row_kernels_avx512();
+
+/// The kernels of active_isa().
+RowKernels row_kernels();
+
+}  // namespace longbow::kernels

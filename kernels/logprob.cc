@@ -1,0 +1,80 @@
+#include "kernels/logprob.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "kernels/cpu/row_kernels.h"
+
+namespace longbow::kernels {
+namespace {
+
+/// Logits of a tile of rows, in scratch that the calling thread keeps.
+float* tile_logits(ThreadPool& pool, const float* hidden, std::int64_t rows, const PackedMatrix& head) {
+  thread_local Buffer<float> scratch;
+  scratch.reserve(logprob_tile_rows(head.n()) * head.n());
+  linear_forward(pool, hidden, rows, head, scratch.data());
+  return scratch.data();
+}
+
+}  // namespace
+
+std::int64_t logprob_tile_rows(std::int64_t vocab) { return std::clamp<std::int64_t>((1 << 20) / vocab, 64, 512); }
+
+float row_logsumexp(const float* logits, std::int64_t vocab, float inv_temperature) {
+  const RowKernels kernels = row_kernels();
+  const float largest = kernels.row_max(logits, vocab, inv_temperature);
+  return largest + std::log(kernels.exp_sum(logits, vocab, inv_temperature, largest));
+}
+
+void lm_head_logprobs(ThreadPool& pool, const float* hidden, std::int64_t rows, const PackedMatrix& head, const std::int32_t* targets,
+                      float inv_temperature, float* logprobs, float* entropies, float* lse) {
+  const RowKernels kernels = row_kernels();
+  const std::int64_t vocab = head.n();
+  const std::int64_t tile = logprob_tile_rows(vocab);
+  for (std::int64_t first = 0; first < rows; first += tile) {
+    const std::int64_t count = std::min(tile, rows - first);
+    const float* logits = tile_logits(pool, hidden + first * head.k(), count, head);
+    pool.parallel_for(count, [&](std::int64_t i, int) {
+      const float* row = logits + i * vocab;
+      const std::int64_t r = first + i;
+      const float row_lse = row_logsumexp(row, vocab, inv_temperature);
+      logprobs[r] = targets[r] < 0 ? 0.0f : inv_temperature * row[targets[r]] - row_lse;
+      if (entropies != nullptr) entropies[r] = row_lse - kernels.expected_logit(row, vocab, inv_temperature, row_lse);
+      if (lse != nullptr) lse[r] = row_lse;
+    });
+  }
+}
+
+void lm_head_backward(ThreadPool& pool, const float* hidden, std::int64_t rows, const PackedMatrix& head, const float* head_rows,
+                      const std::int32_t* targets, float inv_temperature, const float* dlogprobs, const float* dentropies, float* dhidden,
+                      float* dhead) {
+  const RowKernels kernels = row_kernels();
+  const std::int64_t vocab = head.n();
+  const std::int64_t tile = logprob_tile_rows(vocab);
+  const std::int64_t dim = head.k();
+  const WeightBlock block{head_rows, dhead, vocab};
+  for (std::int64_t first = 0; first < rows; first += tile) {
+    const std::int64_t count = std::min(tile, rows - first);
+    float* dlogits = tile_logits(pool, hidden + first * dim, count, head);
+    pool.parallel_for(count, [&](std::int64_t i, int) {
+      float* row = dlogits + i * vocab;
+      const std::int64_t r = first + i;
+      if (targets[r] < 0) {
+        std::memset(row, 0, sizeof(float) * vocab);
+        return;
+      }
+      // d logprob / d logit = (onehot - p) / T; d entropy / d logit = -p (logit - E[logit]) / T, logits already scaled by 1 / T.
+      const float row_lse = row_logsumexp(row, vocab, inv_temperature);
+      const float dentropy = dentropies != nullptr ? dentropies[r] : 0.0f;
+      const float mean = dentropy != 0.0f ? kernels.expected_logit(row, vocab, inv_temperature, row_lse) : 0.0f;
+      kernels.softmax_scaled(row, vocab, inv_temperature, row_lse, -dlogprobs[r] * inv_temperature, -dentropy * inv_temperature, mean);
+      row[targets[r]] += dlogprobs[r] * inv_temperature;
+    });
+    linear_backward_input(pool, dlogits, count, dim, {&block, 1}, head.dtype(), dhidden + first * dim);
+    linear_backward_weight(pool, dlogits, hidden + first * dim, count, dim, {&block, 1}, head.dtype());
+  }
+}
+
+}  // namespace longbow::kernels
