@@ -1,7 +1,7 @@
 // The matrix product's tiles for AVX2.
 #define LONGBOW_GEMM_ISA gemm_avx2
 #define LONGBOW_GEMM_ROWS 6
-#define LONGBOW_GEMM_VECTORS 1
+#define LONGBOW_GEMM_VECTORS 2
 #include "kernels/cpu/gemm_tiles.h"
 
 namespace longbow::kernels {

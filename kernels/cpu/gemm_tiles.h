@@ -1,8 +1,9 @@
 // The matrix product's register tiles, compiled once per instruction set: the including source defines LONGBOW_GEMM_ISA (a
-// namespace of its own), LONGBOW_GEMM_ROWS (rows of a register tile) and LONGBOW_GEMM_VECTORS (16-lane vectors it is wide).
+// namespace of its own), LONGBOW_GEMM_ROWS (rows of a register tile) and LONGBOW_GEMM_VECTORS (vectors it is wide).
 #include <cstring>
 
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/vector.h"
 #ifdef __AVX512BF16__
 #include <immintrin.h>
 #endif
@@ -10,9 +11,6 @@
 namespace longbow::kernels::LONGBOW_GEMM_ISA {
 namespace {
 
-#include "kernels/cpu/attention_vector.h"
-
-constexpr int kLanes = 16;
 constexpr int kRows = LONGBOW_GEMM_ROWS;
 constexpr int kVectors = LONGBOW_GEMM_VECTORS;
 static_assert(kRows <= kRowPadding && kPanelWidth % (kVectors * kLanes) == 0);

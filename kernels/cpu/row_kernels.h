@@ -1,5 +1,5 @@
 // Row-wise arithmetic, one table of functions per instruction set; cpu/row_tiles.h (compiled once for each) does the work.
-// Bits: a row is summed in sixteen lanes, folded by halves; nothing depends on other rows. Lengths need not be multiples of 16.
+// Bits: a row is summed in lanes, folded by halves; nothing depends on other rows. Lengths need not be multiples of 16.
 #pragma once
 
 #include <cstdint>

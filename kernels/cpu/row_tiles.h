@@ -3,26 +3,10 @@
 #include <cstring>
 
 #include "kernels/cpu/row_kernels.h"
-#include "kernels/dtype.h"
+#include "kernels/cpu/vector.h"
 
 namespace longbow::kernels::LONGBOW_ROW_ISA {
 namespace {
-
-#include "kernels/cpu/attention_vector.h"
-
-constexpr std::int64_t kLanes = 16;
-
-// The last, partial vector of a row.
-inline Vec load_tail(const float* p, std::int64_t count, float fill) {
-  float x[kLanes];
-  for (std::int64_t i = 0; i < kLanes; ++i) x[i] = i < count ? p[i] : fill;
-  return load(x);
-}
-inline void store_tail(float* p, std::int64_t count, Vec v) {
-  float x[kLanes];
-  store(x, v);
-  std::memcpy(p, x, static_cast<std::size_t>(count) * sizeof(float));
-}
 
 // Calls body(index, load, store) for whole vectors and once for the tail, with loads and stores that respect it.
 template <class Body>
@@ -32,9 +16,9 @@ inline void for_each_vector(std::int64_t size, const Body& body) {
     body([i](const float* p, float = 0) { return load(p + i); }, [i](float* p, Vec v) { store(p + i, v); });
   }
   if (i < size) {
-    const std::int64_t count = size - i;
-    body([i, count](const float* p, float fill = 0) { return load_tail(p + i, count, fill); },
-         [i, count](float* p, Vec v) { store_tail(p + i, count, v); });
+    const int count = static_cast<int>(size - i);
+    body([i, count](const float* p, float rest = 0) { return load_part(p + i, count, rest); },
+         [i, count](float* p, Vec v) { store_part(p + i, count, v); });
   }
 }
 
@@ -107,8 +91,9 @@ float exp_sum(const float* x, std::int64_t size, float scale, float shift) {
   std::int64_t i = 0;
   for (; i + kLanes <= size; i += kLanes) sum = sum + exp(load(x + i) * broadcast(scale) - broadcast(shift));
   if (i < size) {
-    const Vec tail = exp(load_tail(x + i, size - i, 0) * broadcast(scale) - broadcast(shift));
-    sum = sum + keep_lanes(tail, 0, static_cast<int>(size - i), 0.0f);
+    float tail[kLanes];
+    store(tail, exp(load_part(x + i, static_cast<int>(size - i), 0) * broadcast(scale) - broadcast(shift)));
+    sum = sum + load_part(tail, static_cast<int>(size - i), 0);
   }
   return reduce_add(sum);
 }
