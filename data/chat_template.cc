@@ -26,6 +26,23 @@ jinja::Block parse(std::string_view source, const std::string& name) {
   }
 }
 
+/// transformers passes a message's reasoning under both names that templates read, wherever it came from.
+jinja::Value with_reasoning_names(const jinja::Value& message) {
+  const jinja::Map* fields = message.as_map();
+  if (fields == nullptr) return message;
+  const jinja::Value* reasoning = nullptr;
+  for (const char* key : {"reasoning_content", "thinking", "reasoning"}) {
+    const jinja::Value* field = fields->find(key);
+    if (reasoning == nullptr && field != nullptr && !field->is_none()) reasoning = field;
+  }
+  if (reasoning == nullptr) return message;
+  jinja::Map named;
+  named.set("thinking", *reasoning);
+  for (const auto& [key, value] : fields->members) named.set(key, value);
+  named.set("reasoning_content", *reasoning);
+  return named;
+}
+
 }  // namespace
 
 struct ChatTemplate::State {
@@ -66,7 +83,8 @@ ChatTemplate ChatTemplate::load(const std::string& dir) {
     if (fallback == nullptr) throw UserError(concat("chat template: expected one named 'default', got none (", config_path, ")"));
     source = fallback->as_string();
   } else {
-    throw UserError(concat("chat template: expected chat_template.jinja or chat_template in tokenizer_config.json, got neither (", dir, ")"));
+    throw UserError(
+        concat("chat template: expected chat_template.jinja or chat_template in tokenizer_config.json, got neither (", dir, ")"));
   }
 
   ChatTemplate result(source, source_name);
@@ -89,6 +107,11 @@ std::string ChatTemplate::render(const Json& variables) const {
   if (map.find("add_generation_prompt") == nullptr) map.set("add_generation_prompt", false);
   for (const char* key : {"tools", "documents"}) {
     if (map.find(key) == nullptr) map.set(key, jinja::None{});
+  }
+  if (const jinja::Value* messages = map.find("messages"); messages != nullptr && messages->as_list() != nullptr) {
+    std::vector<jinja::Value> named;
+    for (const jinja::Value& message : messages->as_list()->items) named.push_back(with_reasoning_names(message));
+    map.set("messages", jinja::Value::list(std::move(named)));
   }
   const bool has_tools = !map.find("tools")->is_none();
   try {

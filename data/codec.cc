@@ -1,8 +1,8 @@
 #include "data/codec.h"
 
-#include <array>
 #include <cmath>
 
+#include "core/checksum.h"
 #include "core/errors.h"
 
 namespace longbow::data {
@@ -10,26 +10,6 @@ namespace {
 
 constexpr std::string_view kMagic = "LNGB";
 constexpr std::size_t kChecksumAt = 16;  // of the envelope: magic 4, version 2, kind 2, payload length 8, then the checksum
-
-using CrcTables = std::array<std::array<std::uint32_t, 256>, 8>;
-
-/// tables[k][b]: the effect of byte b that is followed by k zero bytes ("slicing by 8").
-constexpr CrcTables make_crc_tables() {
-  CrcTables tables{};
-  for (std::uint32_t byte = 0; byte < 256; ++byte) {
-    std::uint32_t crc = byte;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82F63B78u : 0u);
-    tables[0][byte] = crc;
-  }
-  for (std::size_t k = 1; k < 8; ++k) {
-    for (std::size_t byte = 0; byte < 256; ++byte) {
-      const std::uint32_t before = tables[k - 1][byte];
-      tables[k][byte] = (before >> 8) ^ tables[0][before & 0xFF];
-    }
-  }
-  return tables;
-}
-constexpr CrcTables kCrcTables = make_crc_tables();
 
 std::uint32_t envelope_checksum(std::string_view bytes) {
   return crc32c(bytes.substr(static_cast<std::size_t>(kEnvelopeBytes)), crc32c(bytes.substr(0, kChecksumAt)));
@@ -43,18 +23,6 @@ T load(std::string_view bytes, std::size_t at) {
 }
 
 }  // namespace
-
-std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc) {
-  crc = ~crc;
-  std::size_t i = 0;
-  for (; i + 8 <= bytes.size(); i += 8) {
-    const std::uint64_t word = load<std::uint64_t>(bytes, i) ^ crc;
-    crc = 0;
-    for (std::size_t k = 0; k < 8; ++k) crc ^= kCrcTables[7 - k][(word >> (8 * k)) & 0xFF];
-  }
-  for (; i < bytes.size(); ++i) crc = (crc >> 8) ^ kCrcTables[0][(crc ^ static_cast<unsigned char>(bytes[i])) & 0xFF];
-  return ~crc;
-}
 
 std::string_view name_of(WireKind kind) {
   switch (kind) {

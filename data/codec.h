@@ -42,9 +42,6 @@ enum class WireKind : std::uint16_t {
   refuse = 29,
 };
 
-/// CRC-32C (Castagnoli) of `bytes`, continuing from `crc` (0 to start). Cost: 1-2 GB/s by table, 8 bytes a step.
-std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc = 0);
-
 /// Writes the payload of one message; `finish` puts it into its envelope.
 class Encoder {
  public:

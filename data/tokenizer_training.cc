@@ -4,11 +4,10 @@
 #include <sentencepiece_trainer.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <tuple>
 #include <unordered_map>
 
+#include "core/atomic_file.h"
 #include "core/errors.h"
 #include "core/json.h"
 #include "core/random.h"
@@ -215,13 +214,6 @@ Json tokenizer_config(const sentencepiece::SentencePieceProcessor& model, const 
                       {"chat_template", kChatTemplate}};
 }
 
-void write_file(const std::filesystem::path& path, std::string_view bytes) {
-  std::ofstream out(path, std::ios::binary);
-  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  out.close();
-  if (!out) throw UserError(concat("train tokenizer: cannot write ", bytes.size(), " bytes (", path.string(), ")"));
-}
-
 }  // namespace
 
 void train_tokenizer(const std::vector<std::string>& lines, const TokenizerTrainingOptions& options, const std::string& dir) {
@@ -234,15 +226,13 @@ void train_tokenizer(const std::vector<std::string>& lines, const TokenizerTrain
   const bool has_end = std::find(special_tokens.begin(), special_tokens.end(), "<|end|>") != special_tokens.end();
   const std::string eos = has_end ? "<|end|>" : kEndOfText;
 
-  std::error_code error;
-  const std::filesystem::path folder(dir);
-  std::filesystem::create_directories(folder, error);
-  if (error) throw UserError(concat("train tokenizer: cannot make the folder: ", error.message(), " (", dir, ")"));
-  write_file(folder / "tokenizer.model", serialized);
-  write_file(folder / "tokenizer.json", tokenizer_json(model, special_tokens).dump(1) + "\n");
-  write_file(folder / "tokenizer_config.json", tokenizer_config(model, special_tokens, eos).dump(2) + "\n");
+  make_directories(dir);
+  const auto write = [&](const char* name, const std::string& bytes) { write_file_atomically(dir + '/' + name, bytes); };
+  write("tokenizer.model", serialized);
+  write("tokenizer.json", tokenizer_json(model, special_tokens).dump(1) + "\n");
+  write("tokenizer_config.json", tokenizer_config(model, special_tokens, eos).dump(2) + "\n");
   const Json map = Json::Object{{"bos_token", kBos}, {"eos_token", eos}, {"unk_token", kUnknown}, {"pad_token", kEndOfText}};
-  write_file(folder / "special_tokens_map.json", map.dump(2) + "\n");
+  write("special_tokens_map.json", map.dump(2) + "\n");
 }
 
 }  // namespace longbow::data

@@ -50,15 +50,15 @@ struct Expression {
 };
 
 enum class StatementKind {
-  data,         // text
-  output,       // expressions[0]
-  if_chain,     // expressions[i] guards blocks[i]; one block more is the else
-  for_loop,     // names in expressions[0], filtered by expressions[1] (may be null): blocks[0], else blocks[1]
-  set,          // names = expressions[0]; "ns.member" as one name
-  set_block,    // names[0] = the text of blocks[0], through expressions[0] (a filter, may be null)
-  macro,        // text ( names, defaults in expressions, aligned; null where there is none ): blocks[0]
-  filter,       // the text of blocks[0] through expressions[0]
-  group,        // blocks[0]: {% generation %}, which only marks a span for training
+  data,       // text
+  output,     // expressions[0]
+  if_chain,   // expressions[i] guards blocks[i]; one block more is the else
+  for_loop,   // names in expressions[0], filtered by expressions[1] (may be null): blocks[0], else blocks[1]
+  set,        // names = expressions[0]; "ns.member" as one name
+  set_block,  // names[0] = the text of blocks[0], through expressions[0] (a filter, may be null)
+  macro,      // text ( names, defaults in expressions, aligned; null where there is none ): blocks[0]
+  filter,     // the text of blocks[0] through expressions[0]
+  group,      // blocks[0]: {% generation %}, which only marks a span for training
   loop_break,
   loop_continue,
 };

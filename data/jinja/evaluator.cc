@@ -75,11 +75,19 @@ class Evaluator {
 
   Flow execute(const Statement& statement, const ScopePtr& scope) {
     switch (statement.kind) {
-      case StatementKind::data: write(statement.text); break;
-      case StatementKind::output: write(to_text(evaluate(*statement.expressions[0], scope))); break;
-      case StatementKind::if_chain: return if_chain(statement, scope);
-      case StatementKind::for_loop: return for_loop(statement, scope);
-      case StatementKind::set: assign(statement.names, evaluate(*statement.expressions[0], scope), scope); break;
+      case StatementKind::data:
+        write(statement.text);
+        break;
+      case StatementKind::output:
+        write(to_text(evaluate(*statement.expressions[0], scope)));
+        break;
+      case StatementKind::if_chain:
+        return if_chain(statement, scope);
+      case StatementKind::for_loop:
+        return for_loop(statement, scope);
+      case StatementKind::set:
+        assign(statement.names, evaluate(*statement.expressions[0], scope), scope);
+        break;
       case StatementKind::set_block: {
         Value value = capture(statement.blocks[0], inside(scope));
         if (statement.expressions[0]) value = filtered(*statement.expressions[0], std::move(value), scope);
@@ -93,9 +101,12 @@ class Evaluator {
       case StatementKind::filter:
         write(to_text(filtered(*statement.expressions[0], capture(statement.blocks[0], inside(scope)), scope)));
         break;
-      case StatementKind::group: return execute(statement.blocks[0], inside(scope));
-      case StatementKind::loop_break: return Flow::leave_loop;
-      case StatementKind::loop_continue: return Flow::continue_loop;
+      case StatementKind::group:
+        return execute(statement.blocks[0], inside(scope));
+      case StatementKind::loop_break:
+        return Flow::leave_loop;
+      case StatementKind::loop_continue:
+        return Flow::continue_loop;
     }
     return Flow::next;
   }
@@ -169,7 +180,8 @@ class Evaluator {
 
   Value call_macro(const Statement& macro, const ScopePtr& scope, const Arguments& arguments) {
     if (arguments.positional.size() > macro.names.size()) {
-      throw Failure(concat("macro ", macro.text, ": expected at most ", macro.names.size(), " arguments, got ", arguments.positional.size()));
+      throw Failure(
+          concat("macro ", macro.text, ": expected at most ", macro.names.size(), " arguments, got ", arguments.positional.size()));
     }
     if (++macro_depth_ > kMaxMacroDepth) throw Failure(concat("expected at most ", kMaxMacroDepth, " nested macro calls"));
     const ScopePtr inner = inside(scope);
@@ -219,18 +231,24 @@ class Evaluator {
 
   Value compute(const Expression& node, const ScopePtr& scope) {
     switch (node.kind) {
-      case ExpressionKind::constant: return node.value;
-      case ExpressionKind::name: return look_up(node.text, scope);
+      case ExpressionKind::constant:
+        return node.value;
+      case ExpressionKind::name:
+        return look_up(node.text, scope);
       case ExpressionKind::list:
       case ExpressionKind::tuple: {
         std::vector<Value> items;
         for (const ExpressionPtr& item : node.parts) items.push_back(evaluate(*item, scope));
         return Value::list(std::move(items), node.kind == ExpressionKind::list ? ListKind::list : ListKind::tuple);
       }
-      case ExpressionKind::mapping: return mapping(node, scope);
-      case ExpressionKind::attribute: return attribute(part(node, 0, scope), node.text);
-      case ExpressionKind::element: return element(part(node, 0, scope), part(node, 1, scope));
-      case ExpressionKind::slice: return slice(part(node, 0, scope), part(node, 1, scope), part(node, 2, scope), part(node, 3, scope));
+      case ExpressionKind::mapping:
+        return mapping(node, scope);
+      case ExpressionKind::attribute:
+        return attribute(part(node, 0, scope), node.text);
+      case ExpressionKind::element:
+        return element(part(node, 0, scope), part(node, 1, scope));
+      case ExpressionKind::slice:
+        return slice(part(node, 0, scope), part(node, 1, scope), part(node, 2, scope), part(node, 3, scope));
       case ExpressionKind::call: {
         const Value callee = part(node, 0, scope);
         return call(callee, arguments(node, scope));
@@ -243,7 +261,8 @@ class Evaluator {
         const Value subject = part(node, 0, scope);
         return apply_test(node.text, subject, arguments(node, scope));
       }
-      case ExpressionKind::logical_not: return !truth(part(node, 0, scope));
+      case ExpressionKind::logical_not:
+        return !truth(part(node, 0, scope));
       case ExpressionKind::logical_and: {
         Value left = part(node, 0, scope);
         return truth(left) ? part(node, 1, scope) : left;
@@ -252,14 +271,18 @@ class Evaluator {
         Value left = part(node, 0, scope);
         return truth(left) ? left : part(node, 1, scope);
       }
-      case ExpressionKind::negative: return negative(part(node, 0, scope));
-      case ExpressionKind::positive: return negative(negative(part(node, 0, scope)));
+      case ExpressionKind::negative:
+        return negative(part(node, 0, scope));
+      case ExpressionKind::positive:
+        return negative(negative(part(node, 0, scope)));
       case ExpressionKind::arithmetic: {
         const Value left = part(node, 0, scope);
         return arithmetic(node.text, left, part(node, 1, scope));
       }
-      case ExpressionKind::comparison: return comparison(node, scope);
-      case ExpressionKind::conditional: return truth(part(node, 1, scope)) ? part(node, 0, scope) : part(node, 2, scope);
+      case ExpressionKind::comparison:
+        return comparison(node, scope);
+      case ExpressionKind::conditional:
+        return truth(part(node, 1, scope)) ? part(node, 0, scope) : part(node, 2, scope);
     }
     return {};
   }

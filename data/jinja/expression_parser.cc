@@ -7,15 +7,21 @@
 namespace longbow::data::jinja {
 namespace {
 
+constexpr int kMaxLinks = 1000;
 constexpr int kMaxDepth = 200;  // of nested expressions: a template must not exhaust the stack
 
 std::string describe(const Token& token) {
   switch (token.kind) {
-    case TokenKind::block_end: return "the end of the block";
-    case TokenKind::variable_end: return "the end of the expression";
-    case TokenKind::end: return "the template's end";
-    case TokenKind::string: return "a string";
-    default: return concat("'", token.text, "'");
+    case TokenKind::block_end:
+      return "the end of the block";
+    case TokenKind::variable_end:
+      return "the end of the expression";
+    case TokenKind::end:
+      return "the template's end";
+    case TokenKind::string:
+      return "a string";
+    default:
+      return concat("'", token.text, "'");
   }
 }
 
@@ -31,6 +37,10 @@ class ExpressionParser::Depth {
  private:
   ExpressionParser& parser_;
 };
+
+void ExpressionParser::count_link() {
+  if (++links_ > kMaxLinks) fail(concat("expected at most ", kMaxLinks, " terms in an expression"));
+}
 
 const Token& ExpressionParser::peek(std::size_t ahead) const {
   return tokens_[position_ + ahead < tokens_.size() ? position_ + ahead : tokens_.size() - 1];
@@ -68,6 +78,7 @@ ExpressionPtr ExpressionParser::make(ExpressionKind kind, int line, std::string 
 }
 
 ExpressionPtr ExpressionParser::expression(bool tuples, bool with_conditional) {
+  if (depth_ == 0) links_ = 0;
   const int line = peek().line;
   const auto item = [&] { return with_conditional ? conditional() : logical_or(); };
   ExpressionPtr first = item();
@@ -86,6 +97,7 @@ ExpressionPtr ExpressionParser::conditional() {
   const Depth depth(*this);
   ExpressionPtr node = logical_or();
   while (at_name("if")) {
+    count_link();
     ExpressionPtr choice = make(ExpressionKind::conditional, take().line);
     choice->parts.push_back(std::move(node));
     choice->parts.push_back(logical_or());
@@ -98,6 +110,7 @@ ExpressionPtr ExpressionParser::conditional() {
 ExpressionPtr ExpressionParser::logical_or() {
   ExpressionPtr node = logical_and();
   while (at_name("or")) {
+    count_link();
     ExpressionPtr both = make(ExpressionKind::logical_or, take().line);
     both->parts.push_back(std::move(node));
     both->parts.push_back(logical_and());
@@ -109,6 +122,7 @@ ExpressionPtr ExpressionParser::logical_or() {
 ExpressionPtr ExpressionParser::logical_and() {
   ExpressionPtr node = logical_not();
   while (at_name("and")) {
+    count_link();
     ExpressionPtr both = make(ExpressionKind::logical_and, take().line);
     both->parts.push_back(std::move(node));
     both->parts.push_back(logical_not());
@@ -154,6 +168,7 @@ ExpressionPtr ExpressionParser::binary(ExpressionKind kind, Rule operand, std::i
     more = false;
     for (const std::string_view op : operators) {
       if (!at_symbol(op)) continue;
+      count_link();
       ExpressionPtr both = make(kind, take().line, std::string(op));
       both->parts.push_back(std::move(node));
       both->parts.push_back((this->*operand)());
@@ -167,9 +182,7 @@ ExpressionPtr ExpressionParser::binary(ExpressionKind kind, Rule operand, std::i
 
 ExpressionPtr ExpressionParser::sum() { return binary(ExpressionKind::arithmetic, &ExpressionParser::concatenation, {"+", "-"}); }
 ExpressionPtr ExpressionParser::concatenation() { return binary(ExpressionKind::arithmetic, &ExpressionParser::product, {"~"}); }
-ExpressionPtr ExpressionParser::product() {
-  return binary(ExpressionKind::arithmetic, &ExpressionParser::power, {"*", "/", "//", "%"});
-}
+ExpressionPtr ExpressionParser::product() { return binary(ExpressionKind::arithmetic, &ExpressionParser::power, {"*", "/", "//", "%"}); }
 ExpressionPtr ExpressionParser::power() { return binary(ExpressionKind::arithmetic, &ExpressionParser::unary, {"**"}); }
 ExpressionPtr ExpressionParser::unary() { return unary(true); }
 
@@ -219,8 +232,11 @@ ExpressionPtr ExpressionParser::primary() {
       take();
       return node;
     }
-    case TokenKind::floating: node->value = std::stod(take().text); return node;
-    default: break;
+    case TokenKind::floating:
+      node->value = std::stod(take().text);
+      return node;
+    default:
+      break;
   }
   if (at_symbol("(") || at_symbol("[")) return brackets();
   if (at_symbol("{")) return mapping();
@@ -256,7 +272,7 @@ ExpressionPtr ExpressionParser::mapping() {
 }
 
 ExpressionPtr ExpressionParser::postfix(ExpressionPtr node) {
-  while (true) {
+  for (;; count_link()) {
     if (at_symbol(".")) {
       const int line = take().line;
       if (peek().kind == TokenKind::integer) {
@@ -315,7 +331,7 @@ void ExpressionParser::arguments(Expression& call) {
 }
 
 ExpressionPtr ExpressionParser::filters_and_tests(ExpressionPtr node) {
-  while (true) {
+  for (;; count_link()) {
     if (skip_symbol("|")) {
       node = filter(std::move(node));
     } else if (at_name("is")) {
@@ -354,7 +370,8 @@ ExpressionPtr ExpressionParser::test(ExpressionPtr subject) {
   ExpressionPtr node = make(ExpressionKind::test, line, dotted_name());
   node->parts.push_back(std::move(subject));
   const TokenKind next = peek().kind;
-  const bool is_operator = at_name("else") || at_name("or") || at_name("and") || at_name("is") || at_name("if") || at_name("in") || at_name("not");
+  const bool is_operator =
+      at_name("else") || at_name("or") || at_name("and") || at_name("is") || at_name("if") || at_name("in") || at_name("not");
   if (at_symbol("(")) {
     arguments(*node);
   } else if ((next == TokenKind::name && !is_operator) || next == TokenKind::string || next == TokenKind::integer ||

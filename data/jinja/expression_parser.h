@@ -62,7 +62,11 @@ class ExpressionParser {
 
   std::vector<Token> tokens_;
   std::size_t position_ = 0;
+  /// Counts a part that hangs on the left of another (`a + b + c`, `a.b.c`), which nests as brackets do.
+  void count_link();
+
   int depth_ = 0;
+  int links_ = 0;  // of the expression being read
 };
 
 }  // namespace longbow::data::jinja

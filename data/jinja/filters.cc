@@ -46,8 +46,9 @@ Value filter_trim(const Value& subject, const Arguments& arguments) {
 Value filter_indent(const Value& subject, const Arguments& arguments) {
   std::string margin(4, ' ');
   if (const Value* width = arguments.find(0, "width"); width != nullptr) {
-    margin = width->is_string() ? *width->get<std::string>()
-                                : std::string(static_cast<std::size_t>(std::clamp<std::int64_t>(arguments.integer(0, "width", 4), 0, 1024)), ' ');
+    margin = width->is_string()
+                 ? *width->get<std::string>()
+                 : std::string(static_cast<std::size_t>(std::clamp<std::int64_t>(arguments.integer(0, "width", 4), 0, 1024)), ' ');
   }
   const bool blank_too = arguments.truth(2, "blank", false);
   std::string out;
@@ -110,16 +111,40 @@ Value filter_abs(const Value& subject, const Arguments&) {
   throw Failure(concat("abs: expected a number, got ", type_name(subject)));
 }
 
+/// Unlike the method, a new word starts only after white space, a dash or an opening bracket.
+Value filter_title(const Value& subject, const Arguments&) {
+  std::string out, word;
+  for (const std::string& character : characters(to_text(subject) + " ")) {
+    word += character;
+    if (!is_space(code_point(character)) && std::string_view("-({[<").find(character) == std::string_view::npos) continue;
+    out += capitalize(word);
+    word.clear();
+  }
+  out.pop_back();
+  return out;
+}
+
 Value filter_escape(const Value& subject, const Arguments&) {
   std::string out;
   for (const char c : to_text(subject)) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&#34;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -145,7 +170,7 @@ const std::unordered_map<std::string, Filter>& filters() {
       {"upper", [](const Value& v, const Arguments&) { return Value(upper(to_text(v))); }},
       {"lower", [](const Value& v, const Arguments&) { return Value(lower(to_text(v))); }},
       {"capitalize", [](const Value& v, const Arguments&) { return Value(capitalize(to_text(v))); }},
-      {"title", [](const Value& v, const Arguments&) { return Value(title(to_text(v))); }},
+      {"title", filter_title},
   };
   return table;
 }

@@ -118,7 +118,7 @@ class Lexer {
     const std::size_t begin = tag_at(position_, "raw");
     if (begin == 0) return false;
     advance(begin);
-    after_tag(text_[position_ - 3] == '-', text_[position_ - 3] == '+', true);
+    after_tag(text_[position_ - 3] == '-', false, false);  // trim_blocks spares the line end here
     for (std::size_t i = text_.find("{%", position_); i != std::string_view::npos; i = text_.find("{%", i + 1)) {
       std::size_t name = i + 2;
       if (text_.substr(name, 1) == "-" || text_.substr(name, 1) == "+") ++name;
@@ -165,7 +165,9 @@ class Lexer {
 
   void name() {
     std::size_t length = 1;
-    const auto belongs = [](char c) { return c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0 || static_cast<unsigned char>(c) >= 0x80; };
+    const auto belongs = [](char c) {
+      return c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0 || static_cast<unsigned char>(c) >= 0x80;
+    };
     while (belongs(peek(length))) ++length;
     add(TokenKind::name, std::string(text_.substr(position_, length)));
     advance(length);
@@ -175,7 +177,8 @@ class Lexer {
     std::string digits;
     bool floating = false;
     const auto take_digits = [&] {
-      while (std::isdigit(static_cast<unsigned char>(peek())) != 0 || (peek() == '_' && std::isdigit(static_cast<unsigned char>(peek(1))) != 0)) {
+      while (std::isdigit(static_cast<unsigned char>(peek())) != 0 ||
+             (peek() == '_' && std::isdigit(static_cast<unsigned char>(peek(1))) != 0)) {
         if (peek() != '_') digits.push_back(peek());
         advance(1);
       }
@@ -252,7 +255,8 @@ class Lexer {
       const std::string_view hex = text_.substr(position_ + 2, digits);
       unsigned long code = 0;
       const auto [end, error] = std::from_chars(hex.data(), hex.data() + hex.size(), code, 16);
-      if (error != std::errc() || end != hex.data() + digits || code > 0x10FFFF) fail(concat("expected ", digits, " hex digits after '\\", c, "'"));
+      if (error != std::errc() || end != hex.data() + digits || code > 0x10FFFF)
+        fail(concat("expected ", digits, " hex digits after '\\", c, "'"));
       append_utf8(value, static_cast<char32_t>(code));
       advance(2 + digits);
     } else if (c >= '0' && c <= '7') {

@@ -130,14 +130,15 @@ const std::unordered_map<std::string, StringMethod>& string_methods() {
          if (a.positional.size() < 2) throw Failure("replace: expected two strings");
          return Value(replace(s, a.text(0, "old", ""), a.text(1, "new", ""), a.integer(2, "count", -1)));
        }},
-      {"splitlines", [](const std::string& s, const Arguments& a) { return Value::list(values_of(split_lines(s, a.truth(0, "keepends", false)))); }},
+      {"splitlines",
+       [](const std::string& s, const Arguments& a) { return Value::list(values_of(split_lines(s, a.truth(0, "keepends", false)))); }},
       {"upper", [](const std::string& s, const Arguments&) { return Value(upper(s)); }},
       {"lower", [](const std::string& s, const Arguments&) { return Value(lower(s)); }},
       {"title", [](const std::string& s, const Arguments&) { return Value(title(s)); }},
       {"capitalize", [](const std::string& s, const Arguments&) { return Value(capitalize(s)); }},
-      {"isdigit", [](const std::string& s, const Arguments&) { return Value(every(s, [](unsigned char c) { return c >= '0' && c <= '9'; })); }},
-      {"isspace",
-       [](const std::string& s, const Arguments&) { return Value(!s.empty() && strip(s, true, false).empty()); }},
+      {"isdigit",
+       [](const std::string& s, const Arguments&) { return Value(every(s, [](unsigned char c) { return c >= '0' && c <= '9'; })); }},
+      {"isspace", [](const std::string& s, const Arguments&) { return Value(!s.empty() && strip(s, true, false).empty()); }},
       {"removeprefix",
        [](const std::string& s, const Arguments& a) {
          const std::string edge = a.text(0, "prefix", "");

@@ -24,7 +24,8 @@ Value member_path(Value value, const std::string& path) {
 Value comparison_key(const Value& item, const Arguments& arguments, std::size_t case_index, std::size_t attribute_index) {
   const Value* path = arguments.find(attribute_index, "attribute");
   Value key = path != nullptr && !path->is_none() ? member_path(item, to_text(*path)) : item;
-  if (const auto* text = key.get<std::string>(); text != nullptr && !arguments.truth(case_index, "case_sensitive", false)) return lower(*text);
+  if (const auto* text = key.get<std::string>(); text != nullptr && !arguments.truth(case_index, "case_sensitive", false))
+    return lower(*text);
   return key;
 }
 
@@ -141,7 +142,8 @@ Value dictsort(const Value& subject, const Arguments& arguments) {
     const auto* text = part.get<std::string>();
     return text != nullptr && !case_sensitive ? Value(lower(*text)) : part;
   };
-  std::stable_sort(pairs.begin(), pairs.end(), [&](const Value& a, const Value& b) { return reverse ? less(key(b), key(a)) : less(key(a), key(b)); });
+  std::stable_sort(pairs.begin(), pairs.end(),
+                   [&](const Value& a, const Value& b) { return reverse ? less(key(b), key(a)) : less(key(a), key(b)); });
   return Value::list(std::move(pairs));
 }
 

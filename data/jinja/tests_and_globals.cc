@@ -46,7 +46,9 @@ const std::unordered_map<std::string, Test>& tests() {
       {"mapping", [](const Value& v, const Arguments&) { return is_mapping(v); }},
       {"iterable", [](const Value& v, const Arguments&) { return is_iterable(v); }},
       {"sequence",
-       [](const Value& v, const Arguments&) { return is_iterable(v) && !(v.as_list() != nullptr && v.as_list()->kind == ListKind::generator); }},
+       [](const Value& v, const Arguments&) {
+         return is_iterable(v) && !(v.as_list() != nullptr && v.as_list()->kind == ListKind::generator);
+       }},
       {"callable", [](const Value& v, const Arguments&) { return v.as_callable() != nullptr; }},
       {"odd", [](const Value& v, const Arguments&) { return integer_of(v) % 2 != 0; }},
       {"even", [](const Value& v, const Arguments&) { return integer_of(v) % 2 == 0; }},
@@ -130,7 +132,7 @@ Value strftime_now(const Arguments& arguments, const std::string& now) {
 bool apply_test(const std::string& name, const Value& subject, const Arguments& arguments) {
   const auto symbol = [&]() -> std::string {
     static const std::unordered_map<std::string, std::string> names = {{"==", "eq"}, {"!=", "ne"}, {"<", "lt"},
-                                                                      {"<=", "le"}, {">", "gt"},  {">=", "ge"}};
+                                                                       {"<=", "le"}, {">", "gt"},  {">=", "ge"}};
     const auto found = names.find(name);
     return found != names.end() ? found->second : name;
   };
