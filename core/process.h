@@ -17,10 +17,10 @@ struct ProcessOptions {
   Stream input = Stream::null;
   Stream output = Stream::inherit;
   Stream error = Stream::inherit;
-  std::vector<std::pair<std::string, std::string>> environment;  // added to this process's own
-  std::string folder;                                            // to start in; empty: this process's
-  std::size_t max_buffered_bytes = std::size_t{64} << 20;        // of output not yet read; beyond it read_line and write throw
-  double stop_grace_seconds = 2;                                 // between SIGTERM and SIGKILL when the object goes
+  std::vector<std::pair<std::string, std::string>> environment = {};  // added to this process's own
+  std::string folder = {};                                            // to start in; empty: this process's
+  std::size_t max_buffered_bytes = std::size_t{64} << 20;             // of output not yet read; beyond it read_line and write throw
+  double stop_grace_seconds = 2;                                      // between SIGTERM and SIGKILL when the object goes
 };
 
 /// How a process ended: by `exit_code`, or by `signal` when that is not 0.
