@@ -26,7 +26,10 @@ struct TypeName {
   StoredType type;
   std::int64_t bytes;
 };
-constexpr TypeName kTypes[] = {{"F32", StoredType::f32, 4}, {"BF16", StoredType::bf16, 2}, {"F16", StoredType::f16, 2}};
+constexpr TypeName kTypes[] = {  // in the order of StoredType
+    {"F32", StoredType::f32, 4},
+    {"BF16", StoredType::bf16, 2},
+    {"F16", StoredType::f16, 2}};
 
 [[noreturn]] void fail(const std::string& path, std::string_view tensor, const std::string& problem) {
   if (tensor.empty()) throw UserError(concat("safetensors: ", problem, " (", path, ")"));
@@ -86,6 +89,9 @@ float half_to_float(std::uint16_t half) {
 
 }  // namespace
 
+std::string_view name_of(StoredType type) { return kTypes[static_cast<int>(type)].name; }
+std::int64_t size_of(StoredType type) { return kTypes[static_cast<int>(type)].bytes; }
+
 struct SafetensorsFile::State {
   MappedFile file;
   std::vector<StoredTensor> tensors;
@@ -118,7 +124,7 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : state_(new State{Map
            concat("expected data at offset ", expected - file.data() - data_start, ", got ", tensor.data - file.data() - data_start,
                   tensor.data < expected ? ": tensors overlap" : ": a hole"));
     }
-    expected += tensor.size * (tensor.dtype == StoredType::f32 ? 4 : 2);
+    expected += tensor.size * size_of(tensor.dtype);
   }
   const std::int64_t used = expected - file.data() - data_start;
   if (used != data_bytes) fail(path, "", concat("expected ", used, " bytes of tensors, got ", data_bytes));

@@ -16,6 +16,9 @@ namespace longbow::model {
 
 enum class StoredType { f32, bf16, f16 };
 
+std::string_view name_of(StoredType type);  // as the format writes it: "F32", "BF16", "F16"
+std::int64_t size_of(StoredType type);      // bytes an element
+
 struct StoredTensor {
   std::string name;
   StoredType dtype;

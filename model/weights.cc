@@ -45,7 +45,7 @@ double initial_std(const ParameterInfo& parameter, InitScheme scheme, std::size_
 /// A tied checkpoint may repeat the embedding as the head; it must be the same one.
 void check_tied_head(const std::string& path, const StoredTensor& head, const StoredTensor* embedding) {
   const bool same = embedding && head.dtype == embedding->dtype && head.shape == embedding->shape &&
-                    std::memcmp(head.data, embedding->data, head.size * (head.dtype == StoredType::f32 ? 4 : 2)) == 0;
+                    std::memcmp(head.data, embedding->data, head.size * size_of(head.dtype)) == 0;
   if (!same) fail(path, kHead, "expected none or a copy of the embedding, as tie_word_embeddings is true");
 }
 
