@@ -6,6 +6,7 @@
 #include <sstream>
 #include <utility>
 
+#include "core/checksum.h"
 #include "core/errors.h"
 #include "core/random.h"
 
@@ -27,7 +28,7 @@ constexpr CategorySource kSources[] = {
     {"fish", "fish", 5, "salmon trout shark tuna herring cod eel carp pike perch halibut mackerel"},
     {"bird", "bird", 5, "sparrow robin eagle owl hawk pigeon parrot crow swan falcon vulture goose"},
     {"tree", "tree", 20, "oak pine elm maple birch willow cedar spruce poplar fir larch beech"},
-    {"tool", "tool", 6, "hammer saw chisel shovel rake plow drill wrench pliers hoe awl screwdriver"},
+    {"tool", "tool", 6, "hammer chisel shovel rake plow drill wrench pliers hoe awl screwdriver sickle"},
     {"garment", "garment", 6, "coat shirt skirt jacket sweater vest robe scarf overcoat blouse cardigan cloak parka"},
     {"vehicle", "vehicle", 6, "truck car bicycle wagon taxi tractor bus ambulance tricycle motorcycle jeep sled"},
     {"insect", "insect", 5, "bee ant moth beetle mosquito butterfly wasp cricket locust termite grasshopper cockroach"},
@@ -69,11 +70,12 @@ std::vector<Category> build_categories(const WordNet& wordnet) {
 }
 
 // People one would rather not meet in an exercise, and words of the body that a definition may spell out.
-constexpr std::string_view kAvoidedNames[] = {"Hitler", "Himmler", "Goebbels", "Goering",  "Eichmann", "Stalin", "Allah",   "Jesus",
-                                              "Christ", "Jehovah", "Mohammed", "Muhammad", "Buddha",   "Yahweh", "Mahomet", "Khomeini"};
-constexpr std::string_view kAvoidedStems[] = {"sex",  "erotic",      "semen",     "genital", "penis",  "vagina",
-                                              "rape", "intercourse", "prostitut", "nazi",    "feces",  "urin",
-                                              "slur", "offensive",   "disparag",  "obscen",  "suicid", "orgasm"};
+constexpr std::string_view kAvoidedNames[] = {"Hitler",  "Himmler",  "Goebbels", "Goering",  "Eichmann", "Stalin", "Allah",
+                                              "Jesus",   "Christ",   "Jehovah",  "Mohammed", "Muhammad", "Buddha", "Yahweh",
+                                              "Mahomet", "Khomeini", "Putin",    "Saddam",   "Arafat",   "Lenin"};
+constexpr std::string_view kAvoidedStems[] = {"sex",         "erotic",    "semen",  "genital", "penis",  "vagina", "rape",
+                                              "intercourse", "prostitut", "nazi",   "feces",   "urin",   "slur",   "offensive",
+                                              "disparag",    "obscen",    "suicid", "orgasm",  "excret", "bowel"};
 
 bool is_name(const std::string& word) {
   if (word.size() < 4 || word.size() > 8 || !std::isupper(static_cast<unsigned char>(word[0]))) return false;
@@ -117,6 +119,18 @@ std::string filler_sentence(std::string_view definition) {
 }
 
 }  // namespace
+
+std::uint64_t Corpus::digest() const {
+  std::string all;
+  for (const auto* list : {&train_names_, &heldout_names_, &filler_}) {
+    for (const std::string& one : *list) all += one + '\n';
+  }
+  for (const Category& category : categories_) {
+    all += category.word + ':';
+    for (const std::string& member : category.members) all += member + '\n';
+  }
+  return hash64(all);
+}
 
 Split split_of(std::string_view name) { return stable_hash(name) % kHeldoutIn == 0 ? Split::heldout : Split::train; }
 

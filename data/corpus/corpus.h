@@ -40,6 +40,8 @@ class Corpus {
   const std::vector<std::string>& filler() const { return filler_; }
   /// "A salmon is a fish." for every member of the first `num_categories` categories: what FuzzyNeedle takes for granted.
   std::vector<std::string> is_a_sentences(int num_categories) const;
+  /// Equal for equal names, categories and filler: tells whether two data sets were built from the same text.
+  std::uint64_t digest() const;
 
  private:
   WordNet wordnet_;

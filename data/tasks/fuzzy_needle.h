@@ -12,7 +12,7 @@ struct FuzzyNeedleConfig {
   TaskSettings settings;
   int num_distractors = 7;
   int num_decoys = 1;
-  int num_categories = 18;
+  int num_categories = 20;
   int members_per_category = 12;
   int num_verbs = 8;
   int hops = 1;
@@ -24,7 +24,7 @@ struct FuzzyNeedleConfig {
     v.field("num_decoys", num_decoys,
             {.help = "Sentences with the question's own words about someone who is no answer.", .min = 0, .max = 50});
     v.field("num_categories", num_categories,
-            {.help = "Categories in use: the first of a fixed list (fish, bird, tree …).", .min = 2, .max = 18});
+            {.help = "Categories in use: the first of a fixed list (fish, bird, tree …).", .min = 2, .max = 20});
     v.field("members_per_category", members_per_category, {.help = "Members in use of each, best known first.", .min = 1, .max = 12});
     v.field("num_verbs", num_verbs, {.help = "Verbs in use (noticed/saw, sketched/drew …).", .min = 1, .max = 8});
     v.field("hops", hops, {.help = "2: the question asks for the neighbour of the person in the needle.", .min = 1, .max = 2});

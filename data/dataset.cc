@@ -1,0 +1,142 @@
+#include "data/dataset.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "core/checksum.h"
+#include "core/errors.h"
+#include "core/line_reader.h"
+
+namespace longbow::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_data_file(const fs::path& path) {
+  const std::string name = path.filename().string();
+  const auto ends_with = [&](std::string_view tail) { return name.size() > tail.size() && name.ends_with(tail); };
+  return ends_with(".jsonl") || ends_with(".jsonl.gz") || ends_with(".jsonl.zst");
+}
+
+// A path of a manifest is data from outside: it must stay inside the data set's folder.
+std::string checked_relative(const std::string& file, const std::string& dir) {
+  const fs::path path(file);
+  const bool leaves = path.is_absolute() || std::any_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; });
+  if (file.empty() || leaves)
+    throw UserError(concat("manifest: expected a file inside the data set, got \"", file, "\" (", dir, "/", kManifestName, ")"));
+  return file;
+}
+
+Json quantiles(std::vector<double> values) {
+  Json json = Json::object();
+  if (values.empty()) return json;
+  std::sort(values.begin(), values.end());
+  double sum = 0;
+  for (const double value : values) sum += value;
+  json["min"] = values.front();
+  json["median"] = values[values.size() / 2];
+  json["mean"] = sum / static_cast<double>(values.size());
+  json["max"] = values.back();
+  return json;
+}
+
+}  // namespace
+
+void for_each_item(const std::string& path, const std::function<void(Item item, const std::string& where)>& visit) {
+  LineReader reader(path);
+  for (std::string line; reader.next(line);) {
+    const std::string where = reader.where();
+    if (line.empty()) throw UserError(concat("data set: expected an item, got an empty line (", where, ")"));
+    const Json json = parse_json(line, where);
+    Item item;
+    try {
+      item = item_from_json(json);
+    } catch (const UserError& error) {
+      throw UserError(concat(error.what(), " (", where, ")"));
+    }
+    visit(std::move(item), where);
+  }
+}
+
+std::vector<Item> read_items(const std::string& path) {
+  std::vector<Item> items;
+  for_each_item(path, [&](Item item, const std::string&) { items.push_back(std::move(item)); });
+  return items;
+}
+
+std::string items_to_jsonl(const std::vector<Item>& items) {
+  std::string lines;
+  for (const Item& item : items) lines += item_to_json(item).dump() + "\n";
+  return lines;
+}
+
+std::vector<std::string> dataset_files(const std::string& dir) {
+  if (!fs::is_directory(dir))
+    throw UserError(concat("data set: expected a folder, got ", fs::exists(dir) ? "a file" : "nothing", " (", dir, ")"));
+  std::vector<std::string> files;
+  if (const Json manifest = read_manifest(dir); !manifest.is_null()) {
+    const Json& listed = manifest.at("files");
+    for (const Json& entry : listed.as_array()) files.push_back(checked_relative(entry.at("file").as_string(), dir));
+  } else {
+    for (const fs::path& folder : {fs::path(dir), fs::path(dir) / "heldout"}) {
+      if (!fs::is_directory(folder)) continue;
+      for (const auto& entry : fs::directory_iterator(folder)) {
+        if (entry.is_regular_file() && is_data_file(entry.path())) files.push_back(fs::relative(entry.path(), dir).string());
+      }
+    }
+    std::sort(files.begin(), files.end());
+  }
+  if (files.empty()) throw UserError(concat("data set: expected .jsonl files, got none (", dir, ")"));
+  return files;
+}
+
+Json read_manifest(const std::string& dir) {
+  const std::string path = (fs::path(dir) / kManifestName).string();
+  return fs::exists(path) ? read_json_file(path) : Json();
+}
+
+std::string file_digest(std::string_view bytes) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  const std::uint64_t hash = hash64(bytes);
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4) text += kHex[(hash >> shift) & 15];
+  return text;
+}
+
+Json statistics(const std::vector<Item>& items) {
+  constexpr int kDepthBins = 10;
+  std::vector<double> tokens, bytes, candidates;
+  std::vector<std::int64_t> depths(kDepthBins, 0);
+  std::map<std::string, std::int64_t> answers, bins;
+  for (const Item& item : items) {
+    if (item.num_tokens > 0) tokens.push_back(static_cast<double>(item.num_tokens));
+    const std::size_t length = item.messages.back().content.size();
+    bytes.push_back(static_cast<double>(length));
+    if (const Json* count = item.difficulty.find("num_candidates"); count && count->is_number()) candidates.push_back(count->as_number());
+    for (const EvidenceSpan& span : item.evidence) {
+      const double depth = static_cast<double>(span.start) / static_cast<double>(std::max<std::size_t>(length, 1));
+      ++depths[std::clamp(static_cast<int>(depth * kDepthBins), 0, kDepthBins - 1)];
+    }
+    ++answers[item.answer.answers.front()];
+    ++bins[item.length_bin];
+  }
+  Json json = Json::object();
+  json["items"] = static_cast<std::int64_t>(items.size());
+  json["tokens"] = quantiles(std::move(tokens));
+  json["bytes"] = quantiles(std::move(bytes));
+  json["num_candidates"] = quantiles(std::move(candidates));
+  json["length_bins"] = Json::object();
+  for (const auto& [bin, count] : bins) json["length_bins"][bin] = count;
+  json["evidence_depth"] = Json::array();  // tenths of the message
+  for (const std::int64_t count : depths) json["evidence_depth"].push_back(count);
+  const auto most = std::max_element(answers.begin(), answers.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  json["answers"]["different"] = static_cast<std::int64_t>(answers.size());
+  if (most != answers.end()) {
+    json["answers"]["most_common"] = most->first;
+    json["answers"]["most_common_share"] = static_cast<double>(most->second) / static_cast<double>(items.size());
+  }
+  return json;
+}
+
+}  // namespace longbow::data

@@ -1,0 +1,37 @@
+// A data set on disk: JSONL files of items, and manifest.json beside them, which says how they were made.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/json.h"
+#include "data/item.h"
+
+namespace longbow::data {
+
+inline constexpr const char* kManifestName = "manifest.json";
+
+/// One item a line. `where` is FILE:LINE. Throws UserError naming it for a line that is no item.
+void for_each_item(const std::string& path, const std::function<void(Item item, const std::string& where)>& visit);
+std::vector<Item> read_items(const std::string& path);
+
+/// The lines of a file, ready to be written.
+std::string items_to_jsonl(const std::vector<Item>& items);
+
+/// The data files of a built data set, relative to `dir`: those its manifest lists, else every *.jsonl (.gz, .zst) in `dir` and in
+/// `dir`/heldout. Throws UserError when there are none.
+std::vector<std::string> dataset_files(const std::string& dir);
+
+/// DIR/manifest.json, or null when there is none.
+Json read_manifest(const std::string& dir);
+
+/// Of a file's bytes, as the manifest states it: 16 hexadecimal digits.
+std::string file_digest(std::string_view bytes);
+
+/// What people and scripts want to know of a file: counts, lengths, depth of evidence, candidates, distribution of answers.
+Json statistics(const std::vector<Item>& items);
+
+}  // namespace longbow::data
