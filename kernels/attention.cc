@@ -37,14 +37,6 @@ std::int64_t first_visible(const AttentionShape& shape, const KvBlocks& keys, st
   return shape.window == 0 ? 0 : std::max<std::int64_t>(0, position - shape.window + 1 - keys.first_position());
 }
 
-void check_shape(const AttentionShape& shape) {
-  LONGBOW_CHECK_GT(shape.num_kv_heads, 0);
-  LONGBOW_CHECK_EQ(shape.num_heads % shape.num_kv_heads, 0);
-  LONGBOW_CHECK_EQ(shape.head_dim % 16, 0);
-  LONGBOW_CHECK(shape.head_dim > 0 && shape.head_dim <= 256);
-  LONGBOW_CHECK_GE(shape.window, 0);
-}
-
 void check_held(const KvBlocks& keys, std::int64_t first, std::int64_t end) {
   LONGBOW_CHECK_LE(end, keys.num_keys());
   const std::int64_t oldest = (num_blocks(keys) - keys.num_slots()) * kKeyBlock;
@@ -201,7 +193,7 @@ void compute_tile(const Call& call, const AttentionKernels& kernels, const Tile&
 
 void attention_forward(ThreadPool& pool, const AttentionShape& shape, const float* q, std::int64_t q_stride,
                        std::span<const QuerySegment> segments, float* out, float* lse) {
-  check_shape(shape);
+  check_attention_shape(shape);
   for (const QuerySegment& segment : segments) {
     if (segment.num_rows > 0) check_segment(shape, segment);
   }
@@ -214,6 +206,14 @@ void attention_forward(ThreadPool& pool, const AttentionShape& shape, const floa
     const std::int64_t rest = items - 1 - item;
     compute_tile(call, kernels, tiles[rest / shape.num_kv_heads], static_cast<int>(rest % shape.num_kv_heads));
   });
+}
+
+void check_attention_shape(const AttentionShape& shape) {
+  LONGBOW_CHECK_GT(shape.num_kv_heads, 0);
+  LONGBOW_CHECK_EQ(shape.num_heads % shape.num_kv_heads, 0);
+  LONGBOW_CHECK_EQ(shape.head_dim % 16, 0);
+  LONGBOW_CHECK(shape.head_dim > 0 && shape.head_dim <= 256);
+  LONGBOW_CHECK_GE(shape.window, 0);
 }
 
 AttentionKernels attention_kernels() {

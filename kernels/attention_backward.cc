@@ -15,38 +15,36 @@ namespace {
 
 constexpr std::int64_t kTileQueries = 64;
 
-struct RowTile {  // rows [first, first + count) of a segment
+struct RowRange {  // rows, or keys, [first, first + count) of a segment
   std::int64_t segment;
   std::int64_t first;
   std::int64_t count;
 };
 
-struct KeyBlock {  // keys [first, first + count) of a segment
-  std::int64_t segment;
-  std::int64_t first;
-  std::int64_t count;
+struct Arguments {  // of attention_backward
+  const float* q;
+  const float* k;
+  const float* v;
+  std::int64_t stride;
+  const float* out;
+  const float* lse;
+  const float* dout;
+  float* dq;
+  float* dk;
+  float* dv;
 };
 
 class Backward {
  public:
-  Backward(ThreadPool& pool, const AttentionShape& shape, std::span<const TrainSegment> segments, const float* q, const float* k,
-           const float* v, std::int64_t stride, const float* out, const float* lse, const float* dout, float* dq, float* dk, float* dv)
+  Backward(ThreadPool& pool, const AttentionShape& shape, std::span<const TrainSegment> segments, const Arguments& arguments)
       : pool_(pool),
         shape_(shape),
         segments_(segments),
-        q_(q),
-        k_(k),
-        v_(v),
-        stride_(stride),
-        out_(out),
-        lse_(lse),
-        dout_(dout),
-        dq_(dq),
-        dk_(dk),
-        dv_(dv),
+        arguments_(arguments),
         kernels_(attention_kernels()),
         heads_(shape.num_heads / shape.num_kv_heads),
         block_floats_(std::int64_t{kKeyBlock} * shape.head_dim) {
+    check_attention_shape(shape);
     const std::int64_t rows_per_tile = std::max<std::int64_t>(1, kTileQueries / heads_);
     for (std::int64_t s = 0; s < static_cast<std::int64_t>(segments.size()); ++s) {
       const TrainSegment& segment = segments[s];
@@ -114,7 +112,7 @@ class Backward {
 
   // The block's keys and values as columns, and its keys as rows; absent keys are 0.
   void pack(std::int64_t index) {
-    const KeyBlock& block = blocks_[index];
+    const RowRange& block = blocks_[index];
     const int head_dim = shape_.head_dim;
     float* key_columns = key_columns_.data() + index * block_floats_;
     float* value_columns = value_columns_.data() + index * block_floats_;
@@ -122,15 +120,15 @@ class Backward {
     if (block.count < kKeyBlock) {
       for (float* columns : {key_columns, value_columns, key_rows}) std::fill_n(columns, block_floats_, 0.0f);
     }
-    const std::int64_t from = (segments_[block.segment].first_row + block.first) * stride_ + std::int64_t{kv_head_} * head_dim;
+    const std::int64_t from = (segments_[block.segment].first_row + block.first) * arguments_.stride + std::int64_t{kv_head_} * head_dim;
     constexpr int kLine = 16;  // rows lie far apart, so each cache line is read once and whole
     for (int d0 = 0; d0 < head_dim; d0 += kLine) {
       for (std::int64_t j = 0; j < block.count; ++j) {
         for (int d = d0; d < d0 + kLine; ++d) {
-          const float key = rounded(k_[from + j * stride_ + d]);
+          const float key = rounded(arguments_.k[from + j * arguments_.stride + d]);
           key_columns[d * kKeyBlock + j] = key;
           key_rows[j * head_dim + d] = key;
-          value_columns[d * kKeyBlock + j] = rounded(v_[from + j * stride_ + d]);
+          value_columns[d * kKeyBlock + j] = rounded(arguments_.v[from + j * arguments_.stride + d]);
         }
       }
     }
@@ -142,10 +140,10 @@ class Backward {
     for (std::int64_t row = segment.first_row + first, query = 0; query < count * heads_; ++row) {
       for (int head = 0; head < heads_; ++head, ++query) {
         const std::int64_t index = row * shape_.num_heads + kv_head_ * heads_ + head;
-        const float* q = q_ + row * stride_ + (std::int64_t{kv_head_} * heads_ + head) * head_dim;
+        const float* q = arguments_.q + row * arguments_.stride + (std::int64_t{kv_head_} * heads_ + head) * head_dim;
         for (int d = 0; d < head_dim; ++d) tile.query[query * head_dim + d] = q[d] * shape_.softmax_scale;
-        std::copy_n(dout_ + index * head_dim, head_dim, tile.dout + query * head_dim);
-        tile.lse[query] = lse_[index];
+        std::copy_n(arguments_.dout + index * head_dim, head_dim, tile.dout + query * head_dim);
+        tile.lse[query] = arguments_.lse[index];
         tile.delta[query] = delta_[row * heads_ + head];
       }
     }
@@ -167,7 +165,7 @@ class Backward {
             .value_columns = value_columns_.data() + block * block_floats_};
   }
 
-  void query_gradients(const RowTile& rows) {
+  void query_gradients(const RowRange& rows) {
     thread_local Scratch scratch;
     const int head_dim = shape_.head_dim;
     const TrainSegment& segment = segments_[rows.segment];
@@ -175,7 +173,7 @@ class Backward {
       const std::int64_t row = segment.first_row + rows.first + i / heads_;
       const std::int64_t at = (row * shape_.num_heads + kv_head_ * heads_ + i % heads_) * head_dim;
       float sum = 0;
-      for (int d = 0; d < head_dim; ++d) sum += dout_[at + d] * out_[at + d];
+      for (int d = 0; d < head_dim; ++d) sum += arguments_.dout[at + d] * arguments_.out[at + d];
       delta_[row * heads_ + i % heads_] = sum;
     }
     const GradientTile tile = scratch.tile(rows.count * heads_, head_dim);
@@ -189,12 +187,12 @@ class Backward {
 
     for (int query = 0; query < tile.num_queries; ++query) {
       const std::int64_t row = segment.first_row + rows.first + query / heads_;
-      float* to = dq_ + row * stride_ + (std::int64_t{kv_head_} * heads_ + query % heads_) * head_dim;
+      float* to = arguments_.dq + row * arguments_.stride + (std::int64_t{kv_head_} * heads_ + query % heads_) * head_dim;
       for (int d = 0; d < head_dim; ++d) to[d] = sums[query * head_dim + d] * shape_.softmax_scale;
     }
   }
 
-  void add_query_gradients(const GradientTile& tile, const RowTile& rows, std::int64_t key_segment, float* sums) const {
+  void add_query_gradients(const GradientTile& tile, const RowRange& rows, std::int64_t key_segment, float* sums) const {
     set_ranges(tile, segments_[rows.segment], rows.first, segments_[key_segment]);
     const std::int64_t last = tile.key_end[tile.num_queries - 1];  // begins and ends rise with the row
     for (std::int64_t first = tile.key_begin[0] / kKeyBlock * kKeyBlock; first < last; first += kKeyBlock) {
@@ -214,7 +212,7 @@ class Backward {
   void key_gradients(std::int64_t index) {
     thread_local Scratch scratch;
     const int head_dim = shape_.head_dim;
-    const KeyBlock& block = blocks_[index];
+    const RowRange& block = blocks_[index];
     const TrainSegment& keys = segments_[block.segment];
     scratch.sums.reserve(2 * block_floats_);
     float* key_sums = scratch.sums.data();
@@ -240,13 +238,13 @@ class Backward {
     }
 
     for (std::int64_t j = 0; j < block.count; ++j) {
-      const std::int64_t to = (keys.first_row + block.first + j) * stride_ + std::int64_t{kv_head_} * head_dim;
-      std::copy_n(key_sums + j * head_dim, head_dim, dk_ + to);
-      std::copy_n(value_sums + j * head_dim, head_dim, dv_ + to);
+      const std::int64_t to = (keys.first_row + block.first + j) * arguments_.stride + std::int64_t{kv_head_} * head_dim;
+      std::copy_n(key_sums + j * head_dim, head_dim, arguments_.dk + to);
+      std::copy_n(value_sums + j * head_dim, head_dim, arguments_.dv + to);
     }
   }
 
-  void add_key_gradients(const GradientTile& tile, const KeyBlock& block, float* key_sums, float* value_sums) const {
+  void add_key_gradients(const GradientTile& tile, const RowRange& block, float* key_sums, float* value_sums) const {
     const int head_dim = shape_.head_dim;
     int begin = 0;  // queries [begin, end) may see one of the keys j …; both rise with the key
     int end = 0;
@@ -262,22 +260,13 @@ class Backward {
   ThreadPool& pool_;
   const AttentionShape& shape_;
   std::span<const TrainSegment> segments_;
-  const float* q_;
-  const float* k_;
-  const float* v_;
-  std::int64_t stride_;
-  const float* out_;
-  const float* lse_;
-  const float* dout_;
-  float* dq_;
-  float* dk_;
-  float* dv_;
+  const Arguments arguments_;
   AttentionKernels kernels_;
   int heads_;  // query heads a kv head
   std::int64_t block_floats_;
 
-  std::vector<KeyBlock> blocks_;
-  std::vector<RowTile> tiles_;
+  std::vector<RowRange> blocks_;
+  std::vector<RowRange> tiles_;
   std::vector<std::int64_t> first_block_;  // of each segment, in blocks_
   std::int64_t num_rows_ = 0;
   int kv_head_ = 0;  // the one in work
@@ -293,7 +282,7 @@ class Backward {
 void attention_backward(ThreadPool& pool, const AttentionShape& shape, std::span<const TrainSegment> segments, const float* q,
                         const float* k, const float* v, std::int64_t stride, const float* out, const float* lse, const float* dout,
                         float* dq, float* dk, float* dv) {
-  Backward(pool, shape, segments, q, k, v, stride, out, lse, dout, dq, dk, dv).run();
+  Backward(pool, shape, segments, {q, k, v, stride, out, lse, dout, dq, dk, dv}).run();
 }
 
 }  // namespace longbow::kernels

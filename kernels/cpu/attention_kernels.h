@@ -66,6 +66,9 @@ AttentionKernels attention_kernels_scalar();
 AttentionKernels attention_kernels_avx2();
 AttentionKernels attention_kernels_avx512();
 
+/// Heads divide, head_dim is one the kernels can do.
+void check_attention_shape(const AttentionShape& shape);
+
 /// The kernels of active_isa().
 AttentionKernels attention_kernels();
 
