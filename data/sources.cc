@@ -1,0 +1,85 @@
+#include "data/sources.h"
+
+#include <filesystem>
+
+#include "core/errors.h"
+#include "core/line_reader.h"
+#include "core/log.h"
+
+namespace longbow::data {
+namespace {
+
+/// A gold answer: text, or a number as it is written.
+std::string gold_text(const Json& value) {
+  if (value.is_string()) return value.as_string();
+  if (value.is_number()) return value.dump();
+  throw UserError(
+      concat("verl row: expected \"reward_model.ground_truth\" to be a string, a number or a list of them, got ", value.type_name()));
+}
+
+const Json& member(const Json& object, const char* key, const char* name) {
+  const Json* found = object.find(key);
+  if (found == nullptr) throw UserError(concat("verl row: expected \"", name, "\", got no such field"));
+  return *found;
+}
+
+bool is_verl_row(const Json& row) { return row.find("data_source") != nullptr && row.find("reward_model") != nullptr; }
+
+}  // namespace
+
+Item item_from_verl_row(const Json& row, const std::string& reward, const std::string& fallback_id) {
+  if (reward.empty()) {
+    throw UserError("verl row: expected a reward for rows that name none, got an empty one", "set /data/verl_reward to a reward's name");
+  }
+  Item item;
+  item.task = member(row, "data_source", "data_source").as_string();
+  const Json& prompt = member(row, "prompt", "prompt");
+  if (!prompt.is_array() || prompt.size() == 0) throw UserError("verl row: expected \"prompt\" to be a list of messages");
+  for (const Json& message : prompt.as_array()) {
+    item.messages.push_back({member(message, "role", "prompt.role").as_string(), member(message, "content", "prompt.content").as_string()});
+  }
+  const Json& gold = member(member(row, "reward_model", "reward_model"), "ground_truth", "reward_model.ground_truth");
+  if (gold.is_array()) {
+    for (const Json& answer : gold.as_array()) item.answer.answers.push_back(gold_text(answer));
+  } else {
+    item.answer.answers.push_back(gold_text(gold));
+  }
+  if (item.answer.answers.empty()) throw UserError("verl row: expected \"reward_model.ground_truth\" to hold an answer, got none");
+  item.answer.reward = reward;
+  item.builder = "verl";
+  item.id = fallback_id;
+  if (const Json* extra = row.find("extra_info"); extra != nullptr) {
+    if (const Json* index = extra->find("index"); index != nullptr && !index->is_null()) {
+      item.id = item.task + '/' + (index->is_string() ? index->as_string() : index->dump());
+    }
+    if (const Json* question = extra->find("question"); question != nullptr && question->is_string()) item.question = question->as_string();
+  }
+  return item;
+}
+
+std::vector<Item> load_items(const std::vector<std::string>& paths, const SourceOptions& options, std::int64_t* num_skipped) {
+  std::vector<Item> items;
+  std::int64_t skipped = 0;
+  for (const std::string& path : paths) {
+    LineReader reader(path);
+    std::string line;
+    while (reader.next(line)) {
+      if (line.find_first_not_of(" \t") == std::string::npos) continue;
+      try {
+        const Json json = parse_json(line, "line");
+        const std::string name = std::filesystem::path(path).filename().string() + ':' + std::to_string(reader.line_number());
+        items.push_back(is_verl_row(json) ? item_from_verl_row(json, options.verl_reward, name) : item_from_json(json));
+      } catch (const UserError& error) {
+        const std::string message = concat(reader.where(), ": ", error.what());
+        if (!options.skip_bad_lines) throw UserError(message, error.hint());
+        if (skipped++ == 0) log_warning(message + " (skipped; later ones are only counted)");
+      }
+    }
+  }
+  if (skipped > 0) log_warning(concat("data: skipped ", skipped, " bad lines, kept ", items.size(), " items"));
+  if (num_skipped != nullptr) *num_skipped = skipped;
+  if (items.empty()) throw UserError(concat("data: expected at least one item, got none (", paths.empty() ? "no files" : paths[0], ")"));
+  return items;
+}
+
+}  // namespace longbow::data

@@ -1,0 +1,25 @@
+// Items from files of the user's own: Longbow's item schema, or verl's rows; one object a line, plain, .gz or .zst.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/item.h"
+
+namespace longbow::data {
+
+struct SourceOptions {
+  bool skip_bad_lines = false;  // count bad lines and go on, instead of stopping at the first
+  std::string verl_reward;      // reward for verl rows, which name none
+};
+
+/// The items of `paths`, in order. A line with `data_source` and `reward_model` is a verl row: its data_source is the task.
+/// Throws UserError "FILE:LINE: …" for a line that is neither, and when no item is left. `num_skipped` takes the bad lines' count.
+std::vector<Item> load_items(const std::vector<std::string>& paths, const SourceOptions& options = {}, std::int64_t* num_skipped = nullptr);
+
+/// One verl row: `{"data_source", "prompt": [{"role", "content"}…], "reward_model": {"ground_truth"}, "extra_info"?}`.
+/// `fallback_id` names a row whose extra_info has no index. Throws UserError naming the field.
+Item item_from_verl_row(const Json& row, const std::string& reward, const std::string& fallback_id);
+
+}  // namespace longbow::data
