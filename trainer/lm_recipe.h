@@ -8,6 +8,7 @@
 
 #include "core/config.h"
 #include "core/json.h"
+#include "model/config.h"
 #include "trainer/optimizer.h"
 #include "trainer/recipe.h"
 
@@ -95,6 +96,7 @@ struct LmRecipe {
   std::string description;
   std::int64_t seed = 0;
   std::int64_t threads = 0;
+  std::string wordnet = "/usr/share/wordnet";
   LmModelSection model;
   std::vector<LmStage> stages;
   double text_loss_weight = 0.3;
@@ -107,6 +109,7 @@ struct LmRecipe {
     v.field("description", description, {.help = "What the recipe does, how long it takes and how much memory.", .required = true});
     v.field("seed", seed, {.help = "Every random choice of the run follows from it.", .min = 0});
     v.field("threads", threads, {.help = "Compute threads; 0: one per processor.", .min = 0, .max = 1024});
+    v.field("wordnet", wordnet, {.help = "Folder of WordNet's dict files."});
     v.section("model", model, "The model.");
     v.section("stages", stages, "Training stages, in order.");
     v.field("text_loss_weight", text_loss_weight, {.help = "Weight of the mean loss over text tokens.", .min = 0});

@@ -1,0 +1,176 @@
+#include "trainer/lm_trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <optional>
+
+#include "core/errors.h"
+#include "core/interrupt.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/progress.h"
+#include "data/lm_mixture.h"
+#include "model/checkpoint_dir.h"
+#include "trainer/checkpoint.h"
+#include "trainer/lm_step.h"
+#include "trainer/run_directory.h"
+
+namespace longbow::trainer {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::string tokenizer_dir(const LmRecipe& recipe) {
+  const std::string& dir = recipe.model.tokenizer.empty() ? recipe.model.init_from : recipe.model.tokenizer;
+  if (dir.empty()) throw UserError("/model/tokenizer: expected a folder for a model that starts fresh, got none");
+  return dir;
+}
+
+model::ModelConfig model_config(const LmRecipe& recipe, const data::Tokenizer& tokenizer) {
+  if (!recipe.model.init_from.empty()) return model::read_model_config(recipe.model.init_from);
+  return make_model_config(recipe.model.architecture, tokenizer.vocab_size(), tokenizer.bos_id(), tokenizer.eos_id());
+}
+
+model::Weights initial_weights(const LmRecipe& recipe, const model::ModelConfig& config) {
+  const model::ParameterLayout layout(config);
+  if (!recipe.model.init_from.empty()) return model::load_weights(recipe.model.init_from, config, layout);
+  return model::init_weights(config, layout, model::InitScheme::fan_in, static_cast<std::uint64_t>(recipe.seed));
+}
+
+class LmRun {
+ public:
+  LmRun(ThreadPool& pool, const LmRecipe& recipe, const LmTrainerOptions& options)
+      : recipe_(recipe),
+        options_(options),
+        directory_(options.run_dir, options.resume),
+        tokenizer_(tokenizer_dir(recipe)),
+        chat_template_(data::ChatTemplate::load(tokenizer_dir(recipe))),
+        corpus_(data::WordNet::load(recipe.wordnet)),
+        config_(model_config(recipe, tokenizer_)),
+        policy_(pool, config_, initial_weights(recipe, config_), recipe.model.dtype == ComputeType::float32 ? kernels::DType::f32 : kernels::DType::bf16),
+        optimizer_(pool, recipe.optimizer, policy_.layout()) {
+    directory_.store_recipe(config_to_json(recipe), options.resume);
+    const std::string checkpoint = options.resume ? latest_checkpoint(directory_.checkpoints_path()) : std::string();
+    if (!checkpoint.empty()) {
+      first_step_ = load_checkpoint(checkpoint, policy_.layout(), policy_.weights(), optimizer_).step;
+      policy_.refresh();
+      log_info(concat("resuming after step ", first_step_, " from ", checkpoint));
+    }
+  }
+
+  Json train() {
+    MetricsWriter metrics(directory_.path(), first_step_ - 1);
+    std::optional<Progress> progress;
+    if (!options_.quiet) progress.emplace("train", total_steps(recipe_), "steps", first_step_);
+    Json last = Json::object();
+    std::int64_t stage_begin = 0;
+    step_ = first_step_;
+    saved_at_ = first_step_;
+    for (std::size_t i = 0; i < recipe_.stages.size() && !interrupted(); ++i) {
+      const LmStage& stage = recipe_.stages[i];
+      if (step_ < stage_begin + stage.steps) {
+        policy_.set_window(static_cast<int>(stage.window));
+        const data::LmMixture mixture = make_mixture(stage);
+        for (; step_ < stage_begin + stage.steps && !interrupted(); ++step_) {
+          last = train_one(mixture, stage, static_cast<std::int64_t>(i), step_ - stage_begin);
+          metrics.write(step_, last);
+          if (progress) {
+            progress->update(step_ + 1, concat(stage.name, "  text ", last.at("text_loss").dump().substr(0, 5), "  answer ",
+                                               last.at("answer_loss").dump().substr(0, 5), "  ", std::llround(last.at("tokens_per_second").as_number()), " tok/s"));
+          }
+          if ((step_ + 1) % recipe_.checkpoint.every == 0) save(step_ + 1);
+        }
+      }
+      stage_begin += stage.steps;
+    }
+    if (progress) progress->finish();
+    return finish(std::move(last));
+  }
+
+ private:
+  data::LmMixture make_mixture(const LmStage& stage) const {
+    std::vector<data::MixturePart> parts;
+    for (const MixtureEntry& entry : stage.mixture) parts.push_back({entry.kind, entry.weight, entry.knobs});
+    return data::LmMixture({corpus_, tokenizer_, chat_template_}, parts, stage.context_tokens);
+  }
+
+  Json train_one(const data::LmMixture& mixture, const LmStage& stage, std::int64_t stage_idx, std::int64_t step_in_stage) {
+    const auto begin = Clock::now();
+    std::vector<data::LmDocument> documents;
+    for (std::int64_t tokens = 0; tokens < stage.tokens_per_step; tokens += static_cast<std::int64_t>(documents.back().tokens.size())) {
+      documents.push_back(mixture.document(static_cast<std::uint64_t>(recipe_.seed), stage_idx, step_in_stage, static_cast<std::int64_t>(documents.size())));
+    }
+    LmStepOptions options;
+    options.text_loss_weight = recipe_.text_loss_weight;
+    options.answer_loss_weight = recipe_.answer_loss_weight;
+    options.learning_rate = stage.learning_rate_scale * learning_rate_at(recipe_.optimizer, step_, total_steps(recipe_));
+    const LmStepReport report = lm_step(policy_, optimizer_, documents, options);
+    trained_tokens_ += report.rows;
+    Json metrics = Json::object();
+    metrics["stage"] = stage.name;
+    metrics["text_loss"] = report.text_loss;
+    metrics["answer_loss"] = report.answer_loss;
+    metrics["answer_tokens"] = report.answer_tokens;
+    metrics["tokens"] = report.rows;
+    metrics["grad_norm"] = report.update.grad_norm;
+    metrics["learning_rate"] = report.update.learning_rate;
+    metrics["skipped"] = report.update.skipped;
+    metrics["tokens_per_second"] = static_cast<double>(report.rows) / seconds_since(begin);
+    return metrics;
+  }
+
+  void save(std::int64_t steps_done) {
+    TrainerState state;
+    state.step = steps_done;
+    state.optimizer_steps = optimizer_.steps_taken();
+    const CheckpointTarget target{directory_.checkpoints_path(), tokenizer_dir(recipe_), kernels::DType::bf16};
+    save_checkpoint(target, state, config_, policy_.layout(), policy_.weights(), optimizer_, recipe_.checkpoint.keep);
+    saved_at_ = steps_done;
+  }
+
+  Json finish(Json last) {
+    if (saved_at_ != step_) save(step_);
+    const bool complete = step_ == total_steps(recipe_);
+    if (complete) {
+      model::save_checkpoint_dir(directory_.checkpoints_path() + "/final", config_, policy_.layout(), policy_.weights(), kernels::DType::bf16,
+                                 tokenizer_dir(recipe_));
+    }
+    Json result = Json::object();
+    result["steps"] = step_;
+    result["tokens"] = trained_tokens_;
+    result["seconds"] = seconds_since(start_);
+    result["seed"] = recipe_.seed;
+    result["interrupted"] = !complete;
+    result["last"] = std::move(last);
+    directory_.store_result(result);
+    return result;
+  }
+
+  const LmRecipe& recipe_;
+  const LmTrainerOptions& options_;
+  RunDirectory directory_;
+  data::Tokenizer tokenizer_;
+  data::ChatTemplate chat_template_;
+  data::Corpus corpus_;
+  model::ModelConfig config_;
+  Policy policy_;
+  Optimizer optimizer_;
+  std::int64_t first_step_ = 0;
+  std::int64_t step_ = 0;
+  std::int64_t saved_at_ = 0;
+  std::int64_t trained_tokens_ = 0;  // of this process
+  Clock::time_point start_ = Clock::now();
+};
+
+}  // namespace
+
+Json run_lm_training(ThreadPool& pool, const LmRecipe& recipe, const LmTrainerOptions& options) {
+  if (recipe.stages.empty()) throw UserError("/stages: expected at least one, got none");
+  LmRun run(pool, recipe, options);
+  return run.train();
+}
+
+}  // namespace longbow::trainer
