@@ -1,0 +1,54 @@
+// What every command that runs a recipe takes: RECIPE, --set, --run-dir, --resume, --threads, --seed, --json.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "core/json.h"
+
+namespace longbow::tools {
+
+struct RecipeOptions {
+  std::string recipe_path;
+  std::vector<std::string> overrides;
+  std::string run_dir;
+  bool resume = false;
+  bool json = false;
+  std::optional<std::int64_t> threads;
+  std::optional<std::int64_t> seed;
+
+  void add_to(CLI::App& command) {
+    command.add_option("recipe", recipe_path, "Recipe (JSON, comments allowed)")->required();
+    command.add_option("--set", overrides, "Override a key: /path/to/key=value")->take_all();
+    command.add_option("--threads", threads, "Compute threads");
+    command.add_option("--seed", seed, "Seed of every random choice");
+    command.add_flag("--json", json, "Print the result as one JSON document");
+  }
+  void add_run_options(CLI::App& command) {
+    command.add_option("--run-dir", run_dir, "Where the run is written (default: runs/<recipe name>)");
+    command.add_flag("--resume", resume, "Go on from the newest checkpoint");
+  }
+
+  /// The recipe with its overrides, read into `config`.
+  template <class Config>
+  Config read() const {
+    Json json_recipe = read_json_file(recipe_path, {.allow_comments = true});
+    for (const std::string& assignment : overrides) apply_override(json_recipe, assignment);
+    if (threads) json_recipe["threads"] = *threads;
+    if (seed) json_recipe["seed"] = *seed;
+    Config config;
+    read_config(config, json_recipe, recipe_path);
+    return config;
+  }
+
+  std::string run_directory() const {
+    return run_dir.empty() ? "runs/" + std::filesystem::path(recipe_path).stem().string() : run_dir;
+  }
+};
+
+}  // namespace longbow::tools
