@@ -9,7 +9,8 @@
 namespace longbow::data {
 namespace {
 
-constexpr int kMaxTries = 200;  // draws of numbers before an item is given up
+constexpr int kMaxTries = 200;   // draws of a case's numbers before its plan is given up
+constexpr int kMaxDrafts = 100;  // plans before an item is given up
 
 enum class Operation { more, fewer, times, together };
 
@@ -51,6 +52,15 @@ class LongMath final : public TaskBuilder {
 
  protected:
   std::optional<Draft> draft(Rng& rng, std::int64_t) const override {
+    for (int tries = 0; tries < kMaxDrafts; ++tries) {
+      if (std::optional<Draft> drawn = try_draft(rng)) return drawn;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  // nullopt when numbers clash: the answer shown in the text, or a decoy case with the same answer.
+  std::optional<Draft> try_draft(Rng& rng) const {
     const std::size_t people_a_case = config_.num_steps + 1;
     const std::vector<std::string> people = draw_names(rng, people_a_case * (1 + config_.num_decoy_cases));
     const std::string things = kThings[rng.below(kThings.size())];
@@ -90,7 +100,6 @@ class LongMath final : public TaskBuilder {
     return draft;
   }
 
- private:
   std::vector<Step> draw_plan(Rng& rng) const {
     std::vector<Step> plan(config_.num_steps);
     for (std::size_t i = 0; i < plan.size(); ++i) {

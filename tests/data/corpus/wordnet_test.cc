@@ -1,0 +1,162 @@
+// WordNet's reader: facts of the installed dictionary, and small broken dictionaries.
+#include "data/corpus/wordnet.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "core/errors.h"
+#include "data/corpus/corpus.h"
+
+namespace longbow::data {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const Corpus& corpus() {
+  static const Corpus one(WordNet::load());
+  return one;
+}
+
+TEST(WordNet, KnowsWhatIsA) {
+  const WordNet& wordnet = corpus().wordnet();
+  const struct {
+    const char* word;
+    const char* ancestor;
+    bool expected;
+  } cases[] = {
+      {"salmon", "fish", true},  {"salmon", "animal", true},   {"salmon", "bird", false}, {"oak", "tree", true},
+      {"fish", "salmon", false}, {"violin", "artifact", true}, {"poodle", "dog", true},   {"poodle", "cat", false},
+  };
+  for (const auto& test : cases) {
+    const std::vector<std::int32_t>& ancestors = wordnet.noun_senses(test.ancestor);
+    const bool found =
+        std::any_of(ancestors.begin(), ancestors.end(), [&](std::int32_t ancestor) { return wordnet.any_sense_is_a(test.word, ancestor); });
+    EXPECT_EQ(found, test.expected) << test.word << " is a " << test.ancestor;
+  }
+  EXPECT_TRUE(wordnet.noun_senses("qwertyuiop").empty());
+}
+
+TEST(WordNet, SeparatesDefinitionsFromExamples) {
+  const WordNet& wordnet = corpus().wordnet();
+  const WordNet::Synset& dog = wordnet.synsets()[wordnet.noun_senses("dog").front()];
+  EXPECT_THAT(dog.definition, AllOf(HasSubstr("a member of the genus Canis"), Not(HasSubstr("\""))));
+  ASSERT_EQ(dog.examples.size(), 1u);
+  EXPECT_EQ(dog.examples[0], "the dog barked all night");
+}
+
+TEST(Corpus, EveryMemberIsOfItsCategoryAndHidesItsName) {
+  EXPECT_EQ(corpus().categories().size(), 20u);
+  for (const Category& category : corpus().categories()) {
+    EXPECT_GE(category.members.size(), 8u) << category.word;
+    for (const std::string& member : category.members) {
+      EXPECT_TRUE(corpus().wordnet().any_sense_is_a(member, category.synset)) << member;
+      EXPECT_EQ(member.find(category.word), std::string::npos) << member;
+    }
+  }
+}
+
+TEST(Corpus, SplitsNamesWithoutOverlap) {
+  const std::set<std::string> train(corpus().names(Split::train).begin(), corpus().names(Split::train).end());
+  EXPECT_GT(train.size(), 1000u);
+  EXPECT_GT(corpus().names(Split::heldout).size(), 300u);
+  for (const std::string& name : corpus().names(Split::heldout)) EXPECT_EQ(train.count(name), 0u) << name;
+  for (const std::string& name : train) EXPECT_EQ(split_of(name), Split::train);
+}
+
+TEST(Corpus, FillerHoldsNoNameNumberOrInnerSentenceEnd) {
+  EXPECT_GT(corpus().filler().size(), 50000u);
+  for (const std::string& sentence : corpus().filler()) {
+    ASSERT_EQ(sentence.back(), '.');
+    const auto bad = [](char c) {
+      return std::isupper(static_cast<unsigned char>(c)) || std::isdigit(static_cast<unsigned char>(c)) || c == '.' || c == '?';
+    };
+    ASSERT_TRUE(std::none_of(sentence.begin() + 1, sentence.end() - 1, bad)) << sentence;
+  }
+}
+
+class SmallWordNet : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    dir_ = std::filesystem::path(::testing::TempDir()) /
+           ("wordnet_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
+    std::filesystem::create_directories(dir_);
+    for (const char* part : {"data.verb", "data.adj", "data.adv"}) write(part, "  1 licence\n");
+    write("data.noun", kNouns);
+    write("index.noun", kIndex);
+  }
+  void TearDown() override { std::filesystem::remove_all(dir_); }
+  void write(const char* name, const std::string& text) { std::ofstream(dir_ / name) << text; }
+  std::string error() {
+    try {
+      WordNet::load(dir_.string());
+    } catch (const UserError& error) {
+      hint_ = error.hint();
+      return error.what();
+    }
+    return "";
+  }
+
+  static constexpr const char* kNouns =
+      "  1 licence\n"
+      "00000010 05 n 01 animal 0 000 | a living thing; \"animals move\"  \n"
+      "00000020 05 n 02 fish 0 sea_fish 0 001 @ 00000010 n 0000 | swims  \n";
+  static constexpr const char* kIndex = "animal n 1 0 1 0 00000010  \nfish n 1 1 @ 1 0 00000020  \n";
+  std::filesystem::path dir_;
+  std::string hint_;
+};
+
+TEST_F(SmallWordNet, IsRead) {
+  const WordNet wordnet = WordNet::load(dir_.string());
+  ASSERT_EQ(wordnet.synsets().size(), 2u);
+  EXPECT_TRUE(wordnet.is_a(1, 0));
+  EXPECT_FALSE(wordnet.is_a(0, 1));
+  EXPECT_EQ(wordnet.synsets()[0].definition, "a living thing");
+}
+
+TEST_F(SmallWordNet, MissingFileSaysWhatToInstall) {
+  std::filesystem::remove(dir_ / "index.noun");
+  EXPECT_THAT(error(), HasSubstr("index.noun"));
+  EXPECT_THAT(hint_, HasSubstr("wordnet-base"));
+}
+
+TEST_F(SmallWordNet, BrokenLinesAreNamed) {
+  const struct {
+    const char* file;
+    const char* line;
+    const char* expected;
+  } cases[] = {
+      {"data.noun", "00000030 05 n 01 cat 0 000", "expected a gloss"},
+      {"data.noun", "0000003x 05 n 01 cat 0 000 | g", "expected a synset offset, got \"0000003x\""},
+      {"data.noun", "00000030 05 n 02 cat 0 000 | g", "expected a"},
+      {"data.noun", "00000030 05 n 01 cat 0 002 @ 00000010 n 0000 | g", "expected a pointer symbol, got the end of the line"},
+      {"data.noun", "00000030 05 n 01 cat 0 001 @ 00000077 n 0000 | g", "expected a hypernym among the nouns, got offset 77"},
+      {"index.noun", "cat n 1 0 1 0 00000077", "expected a synset of data.noun, got offset 77"},
+      {"index.noun", "cat n 9 0 1 0 00000010", "expected a synset offset, got the end of the line"},
+  };
+  for (const auto& test : cases) {
+    const bool is_data = std::string_view(test.file) == "data.noun";
+    write("data.noun", kNouns);
+    write("index.noun", kIndex);
+    write(test.file, std::string(is_data ? kNouns : kIndex) + test.line + "\n");
+    EXPECT_THAT(error(), AllOf(HasSubstr(test.expected), HasSubstr(std::string(test.file) + (is_data ? ":4" : ":3")))) << test.line;
+  }
+}
+
+TEST_F(SmallWordNet, CircularGraphEnds) {
+  write("data.noun",
+        "00000010 05 n 01 a 0 001 @ 00000020 n 0000 | g\n"
+        "00000020 05 n 01 b 0 001 @ 00000010 n 0000 | g\n");
+  write("index.noun", "a n 1 0 1 0 00000010\n");
+  EXPECT_FALSE(WordNet::load(dir_.string()).is_a(0, 7));
+}
+
+}  // namespace
+}  // namespace longbow::data
