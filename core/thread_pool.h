@@ -22,7 +22,7 @@ class ThreadPool {
   /// Calls `body(index, thread)` for every index in [0, count), handing indexes out in increasing order to whichever
   /// thread is free; returns when all are done. `thread` is in [0, num_threads). The first exception is rethrown here.
   /// Not re-entrant: `body` must not call parallel_for of the same pool. No allocation per call. `count` < 2^31.
-  /// Cost: about 2 us when the workers are awake (they spin for some 20 us after a call), a futex wake-up else.
+  /// Cost: under 1 us for a loop of empty bodies; workers spin some 20 us for the next call, then sleep on a futex.
   void parallel_for(std::int64_t count, const std::function<void(std::int64_t index, int thread)>& body);
 
  private:
