@@ -115,7 +115,10 @@ Reading read_long_math(const Item& item, const Corpus&) {
 
   bool clash = false;
   const std::map<std::string, Value> values = solve(statements, statements.size(), clash);
-  if (clash) reading.problem = "one person's number is stated twice";
+  if (clash) {
+    reading.problem = "one person's number is stated twice";
+    return reading;
+  }
   const auto gold = values.find(asked);
   if (gold != values.end()) reading.answers = {std::to_string(gold->second.number)};
 

@@ -26,7 +26,9 @@ TEST_P(EveryBuilder, SameSeedAndIndexGiveTheSameItem) {
   for (const std::int64_t index : {5, 0, 3}) {  // in no order
     const auto one = builder->build(9, index, count_quarter_bytes), other = again->build(9, index, count_quarter_bytes);
     ASSERT_EQ(one.has_value(), other.has_value());
-    if (one) { EXPECT_EQ(item_to_json(*one).dump(), item_to_json(*other).dump()); }
+    if (one) {
+      EXPECT_EQ(item_to_json(*one).dump(), item_to_json(*other).dump());
+    }
   }
 }
 
