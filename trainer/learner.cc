@@ -9,10 +9,10 @@
 #include "core/errors.h"
 #include "core/interrupt.h"
 #include "core/log.h"
-#include "core/metrics.h"
-#include "core/progress.h"
+#include "core/random.h"
 #include "data/chat_template.h"
 #include "data/sources.h"
+#include "model/checkpoint_dir.h"
 #include "model/weight_snapshot.h"
 #include "trainer/batch_collector.h"
 #include "trainer/checkpoint.h"
@@ -162,7 +162,7 @@ void Run::save(std::int64_t steps_done) {
   const LeaseCounters leases = server_.statistics().leases;
   state.extra["leases_granted"] = leases.granted;
   state.extra["leases_reissued"] = leases.reissued;
-  const CheckpointTarget target{directory_.checkpoints_path(), recipe_.model.path, kernels::DType::bf16};
+  const CheckpointTarget target{directory_.checkpoints_path(), recipe_.model.path, policy_.dtype()};
   save_checkpoint(target, state, policy_.config(), policy_.layout(), policy_.weights(), optimizer_, recipe_.checkpoint.keep);
 }
 
@@ -214,7 +214,7 @@ Json Run::train() {
   result["interrupted"] = interrupted();
   if (step == steps) {
     model::save_checkpoint_dir(directory_.checkpoints_path() + "/final", policy_.config(), policy_.layout(), policy_.weights(),
-                               kernels::DType::bf16, recipe_.model.path);
+                               policy_.dtype(), recipe_.model.path);
   }
   directory_.store_result(result);
   return result;
