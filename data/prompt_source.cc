@@ -54,6 +54,7 @@ PromptSource::PromptSource(std::vector<Item> items, const Tokenizer& tokenizer, 
     log_warning(
         concat("data: dropped ", num_dropped_, " of ", items_.size(), " prompts longer than ", config_.max_prompt_tokens, " tokens"));
   }
+  digest_ = compute_digest();
 }
 
 /// The task furthest behind its share of all draws, this one included; the first by name among equals.
@@ -103,8 +104,7 @@ std::vector<SourcedPrompt> PromptSource::next(std::int64_t count) {
   return prompts;
 }
 
-/// Of the seed and the prompts in their order: equal digests mean that equal states continue alike.
-std::string PromptSource::digest() const {
+std::string PromptSource::compute_digest() const {
   std::uint64_t hash = config_.seed;
   for (const Task& task : tasks_) {
     for (const Entry& entry : task.entries) {
@@ -118,11 +118,11 @@ std::string PromptSource::digest() const {
 Json PromptSource::state() const {
   Json drawn = Json::object();
   for (const Task& task : tasks_) drawn[task.name] = task.drawn;
-  return Json::Object{{"digest", digest()}, {"drawn", std::move(drawn)}};
+  return Json::Object{{"digest", digest_}, {"drawn", std::move(drawn)}};
 }
 
 void PromptSource::restore(const Json& state) {
-  if (state.at("digest").as_string() != digest()) {
+  if (state.at("digest").as_string() != digest_) {
     throw UserError("resume: expected the data set, tokenizer, chat template and seed of the run's start, got others");
   }
   const Json& drawn = state.at("drawn");

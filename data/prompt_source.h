@@ -16,8 +16,8 @@ namespace longbow::data {
 
 struct PromptSourceConfig {
   std::uint64_t seed = 0;
-  std::int64_t max_prompt_tokens = 2048;       // longer prompts are dropped and counted, never cut
-  std::map<std::string, double> task_weights;  // shares of every batch; 1 for a task that is not named
+  std::int64_t max_prompt_tokens = 2048;            // longer prompts are dropped and counted, never cut
+  std::map<std::string, double> task_weights = {};  // shares of every batch; 1 for a task that is not named
 };
 
 struct SourcedPrompt {
@@ -30,7 +30,8 @@ class PromptSource {
   /// Templates and tokenizes every item once. Throws UserError when none is short enough, or a weight is wrong.
   PromptSource(std::vector<Item> items, const Tokenizer& tokenizer, const ChatTemplate& chat_template, PromptSourceConfig config);
 
-  /// The next `count` prompts, for a batch or to refill one. Any run of draws holds each task's share to within one prompt.
+  /// The next `count` prompts, for a batch or to refill one. Every prompt goes to the task furthest behind its share,
+  /// so that batches of equal size hold equal shares whatever their size.
   /// A task's items all come once, in an order keyed by (seed, task, epoch), before one comes again.
   std::vector<SourcedPrompt> next(std::int64_t count);
 
@@ -58,12 +59,13 @@ class PromptSource {
 
   Task& most_owed();
   const Entry& draw(Task& task) const;
-  std::string digest() const;
+  std::string compute_digest() const;
 
   std::vector<Item> items_;
   PromptSourceConfig config_;
   std::vector<Task> tasks_;  // by name
   std::int64_t num_dropped_ = 0;
+  std::string digest_;  // of the seed and every prompt in order: equal digests mean that equal states continue alike
 };
 
 }  // namespace longbow::data
