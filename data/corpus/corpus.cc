@@ -4,6 +4,7 @@
 #include <cctype>
 #include <set>
 #include <sstream>
+#include <unordered_set>
 #include <utility>
 
 #include "core/checksum.h"
@@ -144,7 +145,7 @@ Corpus::Corpus(WordNet wordnet) : wordnet_(std::move(wordnet)), categories_(buil
   for (const std::string& name : person_names(wordnet_)) {
     (split_of(name) == Split::train ? train_names_ : heldout_names_).push_back(name);
   }
-  std::set<std::string_view> seen;
+  std::unordered_set<std::string_view> seen;
   for (const WordNet::Synset& synset : wordnet_.synsets()) {
     if (!seen.insert(synset.definition).second) continue;
     std::string sentence = filler_sentence(synset.definition);

@@ -72,7 +72,7 @@ std::string lower(std::string_view text) {
 struct Pointers {  // of one synset, as offsets that are resolved once all are known
   std::int32_t synset;
   std::vector<std::int64_t> offsets;
-  std::string where;
+  std::int64_t line;
 };
 
 WordNet::Synset parse_data_line(const std::string& line, const LineReader& reader, Pointers& pointers) {
@@ -119,19 +119,27 @@ WordNet WordNet::load(const std::string& dir) {
   WordNet wordnet;
   std::unordered_map<std::int64_t, std::int32_t> noun_at;  // offset -> index
   std::vector<Pointers> pending;
+  constexpr std::size_t kUsualNouns = 120000;  // of WordNet 3.0, to grow the tables once
+  wordnet.synsets_.reserve(kUsualNouns);
+  wordnet.noun_senses_.reserve(kUsualNouns);
+  wordnet.common_words_.reserve(kUsualNouns);
+  noun_at.reserve(kUsualNouns);
+  pending.reserve(kUsualNouns);
   std::string line;
   for (const std::string_view part : {"noun", "verb", "adj", "adv"}) {
     LineReader reader = open(dir, concat("data.", part));
     while (reader.next(line)) {
       if (is_licence(line)) continue;
-      Pointers pointers{static_cast<std::int32_t>(wordnet.synsets_.size()), {}, ""};
+      Pointers pointers{static_cast<std::int32_t>(wordnet.synsets_.size()), {}, 0};
       Synset synset = parse_data_line(line, reader, pointers);
       for (const std::string& word : synset.words) {
-        if (std::islower(static_cast<unsigned char>(word.empty() ? ' ' : word.front()))) wordnet.common_words_.emplace(word, true);
+        if (std::islower(static_cast<unsigned char>(word.empty() ? ' ' : word.front())) && word.find('_') == std::string::npos) {
+          wordnet.common_words_.insert(word);
+        }
       }
       if (part == "noun") {
         noun_at.emplace(Fields(line, reader).number("a synset offset"), pointers.synset);
-        pointers.where = reader.where();
+        pointers.line = reader.line_number();
         pending.push_back(std::move(pointers));
       }
       wordnet.synsets_.push_back(std::move(synset));
@@ -141,7 +149,8 @@ WordNet WordNet::load(const std::string& dir) {
     for (const std::int64_t offset : pointers.offsets) {
       const auto found = noun_at.find(offset);
       if (found == noun_at.end()) {
-        throw UserError(concat("WordNet: expected a hypernym among the nouns, got offset ", offset, " (", pointers.where, ")"));
+        throw UserError(
+            concat("WordNet: expected a hypernym among the nouns, got offset ", offset, " (", dir, "/data.noun:", pointers.line, ")"));
       }
       wordnet.synsets_[pointers.synset].hypernyms.push_back(found->second);
     }

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace longbow::data {
@@ -36,13 +37,13 @@ class WordNet {
   bool is_a(std::int32_t synset, std::int32_t ancestor) const;
   /// Whether any noun sense of `lemma` is a kind of `ancestor`.
   bool any_sense_is_a(std::string_view lemma, std::int32_t ancestor) const;
-  /// Whether some synset spells `word` without a capital letter: such a word is no pure name.
+  /// Whether some synset spells the single word without a capital letter: such a word is no pure name.
   bool is_common_word(std::string_view lower_case_word) const;
 
  private:
   std::vector<Synset> synsets_;
   std::unordered_map<std::string, std::vector<std::int32_t>> noun_senses_;
-  std::unordered_map<std::string, bool> common_words_;
+  std::unordered_set<std::string> common_words_;
 };
 
 }  // namespace longbow::data

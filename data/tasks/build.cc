@@ -97,7 +97,7 @@ class EntryBuild {
  private:
   void take(Drawn drawn) {
     if (drawn.item && !drawn.failure) {
-      bots_.add(drawn.bots, drawn.num_candidates);
+      bots_.add(drawn.item->answer.answers.front(), drawn.bots, drawn.num_candidates);
       items_.push_back(std::move(*drawn.item));
       return;
     }

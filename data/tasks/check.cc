@@ -80,7 +80,7 @@ CheckReport check_dataset(const std::string& dir, const CheckOptions& options) {
     for (std::size_t i = 0; i < items.size(); ++i) {
       if (!ids.insert(items[i].id).second) fail(items[i].id, name_of(Gate::construction), "its id occurs twice in the data set");
       if (judged[i].failure) fail(items[i].id, name_of(judged[i].failure->gate), judged[i].failure->reason);
-      if (!judged[i].bots.empty()) tally.add(judged[i].bots, judged[i].num_candidates);
+      if (!judged[i].bots.empty()) tally.add(items[i].answer.answers.front(), judged[i].bots, judged[i].num_candidates);
     }
     if (const auto bot = tally.failure()) {
       fail("", name_of(Gate::bots),

@@ -9,8 +9,10 @@
 namespace longbow::data {
 namespace {
 
-constexpr int kMaxTries = 200;   // draws of a case's numbers before its plan is given up
-constexpr int kMaxDrafts = 100;  // plans before an item is given up
+constexpr int kMaxTries = 200;    // draws of a case's numbers before its plan is given up
+constexpr int kMaxDrafts = 1000;  // plans before an item is given up
+constexpr int kDraftsATarget = 200;
+constexpr int kTargetShare = 40;  // near: within a fortieth of the largest value
 
 enum class Operation { more, fewer, times, together };
 
@@ -52,15 +54,20 @@ class LongMath final : public TaskBuilder {
 
  protected:
   std::optional<Draft> draft(Rng& rng, std::int64_t) const override {
+    // Sums of random numbers pile up in the middle, and a model would learn to guess there. So the answer is drawn first, evenly,
+    // and drafts are thrown away until one comes near it; a target that the operations cannot reach is drawn again.
+    std::int64_t target = 0;
     for (int tries = 0; tries < kMaxDrafts; ++tries) {
-      if (std::optional<Draft> drawn = try_draft(rng)) return drawn;
+      if (tries % kDraftsATarget == 0) target = rng.between(kSmallestAnswer, config_.max_value);
+      std::optional<Draft> drawn = try_draft(rng, target);
+      if (drawn) return drawn;
     }
     return std::nullopt;
   }
 
  private:
-  // nullopt when numbers clash: the answer shown in the text, or a decoy case with the same answer.
-  std::optional<Draft> try_draft(Rng& rng) const {
+  // nullopt when numbers clash (the answer shown in the text, or a decoy case with the same answer) or the answer is far from `target`.
+  std::optional<Draft> try_draft(Rng& rng, std::int64_t target) const {
     const std::size_t people_a_case = config_.num_steps + 1;
     const std::vector<std::string> people = draw_names(rng, people_a_case * (1 + config_.num_decoy_cases));
     const std::string things = kThings[rng.below(kThings.size())];
@@ -75,6 +82,7 @@ class LongMath final : public TaskBuilder {
       if (!one) return std::nullopt;
       if (i == 0) {
         gold = one->answer;
+        if (gold < kSmallestAnswer || std::abs(gold - target) > config_.max_value / kTargetShare) return std::nullopt;
         draft.gold_chain = one->chain;
         for (std::size_t k = 0; k < one->sentences.size(); ++k) draft.evidence.push_back(k);
       } else if (one->answer == gold) {
@@ -93,7 +101,7 @@ class LongMath final : public TaskBuilder {
     draft.question = fill(kLongMathQuestion, {things, people[people_a_case - 1]});
     draft.answer = {"math", {std::to_string(gold)}};
     for (const std::string& person : people) draft.keep_out.push_back(lower_words(person).front());
-    draft.difficulty["num_candidates"] = config_.max_value - static_cast<std::int64_t>(shown.size());
+    draft.difficulty["num_candidates"] = config_.max_value - (kSmallestAnswer - 1) - static_cast<std::int64_t>(shown.size());
     draft.difficulty["num_steps"] = config_.num_steps;
     draft.difficulty["max_value"] = config_.max_value;
     draft.difficulty["num_decoy_cases"] = config_.num_decoy_cases;

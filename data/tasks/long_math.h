@@ -35,6 +35,9 @@ struct LongMathConfig {
 
 std::unique_ptr<TaskBuilder> make_long_math(const Json& entry, const Corpus& corpus, std::string_view source);
 
+/// Every number in the text is at least 2 ("1 pears" is no English), and so is every answer: a 1 would be recognised.
+inline constexpr std::int64_t kSmallestAnswer = 2;
+
 // Wordings. Blanks: name, number, things / name, number, things, name / name, things, name / name, things, name, name / things, name.
 inline constexpr const char* kGivenPattern = "{} has {} {}.";
 inline constexpr const char* kMorePattern = "{} has {} more {} than {}.";

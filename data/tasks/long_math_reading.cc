@@ -109,7 +109,7 @@ Reading read_long_math(const Item& item, const Corpus&) {
   }
   const Json* max_value = item.difficulty.find("max_value");
   const std::int64_t largest = max_value != nullptr && max_value->is_integer() ? max_value->as_integer() : 0;
-  for (std::int64_t v = 1; v <= std::min<std::int64_t>(largest, 1000000); ++v) {
+  for (std::int64_t v = kSmallestAnswer; v <= std::min<std::int64_t>(largest, 1000000); ++v) {
     if (shown.count(std::to_string(v)) == 0) reading.guesses.push_back(std::to_string(v));
   }
 

@@ -119,7 +119,7 @@ std::string most_frequent(const std::vector<Candidate>& candidates) {
 }  // namespace
 
 const std::vector<std::string>& bot_names() {
-  static const std::vector<std::string> names = {"bm25", "keyword", "nearest", "first", "last", "most_frequent", "random"};
+  static const std::vector<std::string> names = {"bm25", "keyword", "nearest", "first", "last", "most_frequent", "random", "constant"};
   return names;
 }
 
@@ -135,19 +135,20 @@ std::vector<bool> run_bots(const Item& item, const Reading& reading) {
       candidates.empty() ? "" : candidates.back().text,         most_frequent(candidates),
       reading.guesses.empty() ? "" : rng.pick(reading.guesses),
   };
-  std::vector<bool> right;
+  std::vector<bool> right;  // "constant" is BotTally's: it needs the whole file
   for (const std::string& answer : answers) right.push_back(answer == item.answer.answers.front());
   return right;
 }
 
 BotTally::BotTally() : right_(bot_names().size(), 0) {}
 
-void BotTally::add(const std::vector<bool>& right, std::size_t num_candidates) {
+void BotTally::add(const std::string& gold, const std::vector<bool>& right, std::size_t num_candidates) {
+  right_.back() = std::max(right_.back(), ++answers_[gold]);
   const double chance = num_candidates == 0 ? 1.0 : 1.0 / static_cast<double>(num_candidates);
   ++items_;
   chance_sum_ += chance;
   variance_sum_ += chance * (1 - chance);
-  for (std::size_t bot = 0; bot < right_.size(); ++bot) right_[bot] += right[bot];
+  for (std::size_t bot = 0; bot < right.size(); ++bot) right_[bot] += right[bot];
 }
 
 std::vector<BotTally::Row> BotTally::rows() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,17 +13,17 @@
 namespace longbow::data {
 
 /// bm25 and keyword: the candidate in, or nearest to, the sentence most like the question; nearest: the one nearest to the
-/// question's rarest word; first, last, most_frequent; random: any of the guesses.
+/// question's rarest word; first, last, most_frequent; random: any of the guesses; constant: the file's most common answer.
 const std::vector<std::string>& bot_names();
 
-/// For each bot, whether its answer is the gold one.
+/// For each bot but the last (constant), whether its answer is the gold one.
 std::vector<bool> run_bots(const Item& item, const Reading& reading);
 
 /// How the bots do on a data set, against the chance of one in num_candidates.
 class BotTally {
  public:
   BotTally();
-  void add(const std::vector<bool>& right, std::size_t num_candidates);
+  void add(const std::string& gold, const std::vector<bool>& right, std::size_t num_candidates);
 
   struct Row {
     std::string bot;
@@ -39,6 +40,7 @@ class BotTally {
   std::int64_t items_ = 0;
   double chance_sum_ = 0;
   double variance_sum_ = 0;
+  std::map<std::string, std::int64_t> answers_;
   std::vector<std::int64_t> right_;
 };
 

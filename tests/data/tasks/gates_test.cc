@@ -137,7 +137,7 @@ TEST(Bots, AreAtChanceOnWhatTheBuildersMake) {
       const auto item = builder->build(6, index, count_quarter_bytes);
       if (!item) continue;
       const Reading reading = read_item(*item, test_corpus());
-      tally.add(run_bots(*item, reading), reading.guesses.size());
+      tally.add(item->answer.answers[0], run_bots(*item, reading), reading.guesses.size());
     }
     for (const BotTally::Row& row : tally.rows()) EXPECT_LE(row.accuracy, row.allowed) << task << ", " << row.bot;
   }
@@ -161,16 +161,26 @@ TEST(Bots, SolveAnItemWithAShortcut) {
 
 TEST(Bots, TallyRefusesABotAboveChance) {
   BotTally tally;
-  std::vector<bool> right(bot_names().size(), false);
+  std::vector<bool> right(bot_names().size() - 1, false);
   for (int i = 0; i < 100; ++i) {
     right[3] = i < 45;  // "first"; chance is 25%
-    tally.add(right, 4);
+    tally.add(std::to_string(i), right, 4);
   }
   const auto failure = tally.failure();
   ASSERT_TRUE(failure);
   EXPECT_EQ(failure->bot, "first");
   EXPECT_DOUBLE_EQ(failure->accuracy, 0.45);
   EXPECT_NEAR(failure->allowed, 0.25 + 4 * std::sqrt(0.1875 / 100) + 0.01, 1e-12);
+}
+
+TEST(Bots, ConstantIsTheMostCommonAnswer) {
+  BotTally tally;
+  const std::vector<bool> wrong(bot_names().size() - 1, false);
+  for (int i = 0; i < 100; ++i) tally.add(i < 40 ? "7" : std::to_string(100 + i), wrong, 10);
+  const auto failure = tally.failure();
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->bot, "constant");
+  EXPECT_DOUBLE_EQ(failure->accuracy, 0.4);
 }
 
 }  // namespace
