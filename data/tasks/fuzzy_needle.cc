@@ -53,7 +53,7 @@ class FuzzyNeedle final : public TaskBuilder {
 
     draft.question = fill(config_.hops == 1 ? verb.question : verb.asked_of, {article(category.word), category.word});
     draft.answer = {"exact_match", {gold}};
-    draft.gold_chain = {draft.sentences[needle], fuzzy_needle_is_a(member, category.word)};
+    draft.gold_chain = {fuzzy_needle_is_a(member, category.word), draft.sentences[needle]};
     if (config_.hops == 2) draft.gold_chain.push_back(draft.sentences[needle + 1]);
     draft.keep_out = lower_words(member);
     for (const std::string& person : people) draft.keep_out.push_back(lower_words(person).front());

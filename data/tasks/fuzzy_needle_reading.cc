@@ -95,7 +95,7 @@ Reading read_fuzzy_needle(const Item& item, const Corpus& corpus) {
     if (needle.verb != question->verb || !corpus.wordnet().any_sense_is_a(needle.noun, category->synset)) continue;
     const std::string shared = shared_content(needle.sentence.text, parts->question);
     if (!shared.empty()) reading.problem = concat("needle and question share the word \"", shared, "\"");
-    const std::vector<std::string> chain = {std::string(needle.sentence.text), fuzzy_needle_is_a(needle.noun, category->word)};
+    const std::vector<std::string> chain = {fuzzy_needle_is_a(needle.noun, category->word), std::string(needle.sentence.text)};
     if (question->hops == 1) {
       found(needle.name, {needle.sentence.span}, chain);
       continue;
@@ -105,7 +105,7 @@ Reading read_fuzzy_needle(const Item& item, const Corpus& corpus) {
     }
   }
   reading.answers.assign(answers.begin(), answers.end());
-  const std::string& last = question->hops == 1 ? item.gold_chain.front() : item.gold_chain.back();
+  const std::string& last = item.gold_chain.back();  // the needle, or who lives beside its person
   reading.oracle_answer = last.substr(0, last.find(' '));
   return reading;
 }

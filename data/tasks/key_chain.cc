@@ -71,9 +71,7 @@ class KeyChain final : public TaskBuilder {
       add(fill(kHiddenQuestionPatterns[rng.below(kHiddenQuestionPatterns.size())], {key(length - 1), people[chain]}), gold);
       add(fill(kCodePattern, {people[chain], codes[chain]}), gold);
     }
-    std::string path;
-    for (std::size_t i = 0; i < length; ++i) path += (i ? " " : "") + keys[i];
-    draft.gold_chain = {path + ".", fill(kCodePattern, {people[0], codes[0]})};
+    for (std::size_t sentence : draft.evidence) draft.gold_chain.push_back(draft.sentences[sentence]);
     draft.question = fill(kKeyChainQuestions[rng.below(kKeyChainQuestions.size())], {keys[0]});
     draft.answer = {"key_code", {codes[0]}};
     for (const std::string& person : people) draft.keep_out.push_back(lower_words(person).front());

@@ -36,9 +36,6 @@ void follow(const Graph& graph, const std::string& key, std::vector<std::string>
       reading.evidence = spans;
       reading.evidence.push_back(at->second.span);
       reading.evidence.push_back(code->second.span);
-      std::string joined;
-      for (const std::string& one : path) joined += (joined.empty() ? "" : " ") + one;
-      reading.gold_chain = {joined + ".", fill(kCodePattern, {at->second.to, code->second.to})};
     }
   }
   for (auto [at, end] = graph.pairs.equal_range(key); at != end; ++at) {
@@ -84,6 +81,7 @@ Reading read_key_chain(const Item& item, const Corpus&) {
   if (!reading.problem.empty()) return reading;  // without forks there is one path to follow, however the text was tampered with
   std::set<std::string> answers;
   follow(graph, head, {}, {}, reading, answers);
+  for (const EvidenceSpan& span : reading.evidence) reading.gold_chain.emplace_back(parts->context.substr(span.start, span.end - span.start));
   reading.answers.assign(answers.begin(), answers.end());
   for (const std::string& code : reading.guesses) {
     for (const std::string& answer : reading.answers) {

@@ -88,7 +88,7 @@ std::unique_ptr<TaskBuilder> make_builder(const Json& entry, const Corpus& corpu
 
 std::vector<std::string> task_names();
 
-/// What supervised fine-tuning teaches a model to write: the chain's steps, then "The answer is X.".
+/// What supervised fine-tuning teaches a model to write: a reasoning task's premises, the chain's steps, then "The answer is X.".
 std::string sft_answer(const Item& item);
 
 /// The smallest power of two that holds `num_tokens`, in thousands from 1024 up: "512", "1k", "2k" …

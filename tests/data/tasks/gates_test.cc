@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 
@@ -81,9 +83,9 @@ TEST(Gates, StopTamperedItems) {
 }
 
 TEST(Gates, UniquenessFindsASecondAnswer) {
-  // A second person notices the same thing, in place of as many bytes of filler behind the evidence.
+  // A second person notices the same thing, at the end of the context.
   Item item = item_of(R"({"task":"fuzzy_needle"})");
-  const std::string needle = item.gold_chain[0];
+  const std::string needle = item.gold_chain.back();
   const std::string other = (split_of("Zola") == Split::train ? "Zola" : "Ravel") + needle.substr(needle.find(' '));
   std::string& text = item.messages[0].content;
   const auto parts = *split_message(text);
@@ -107,7 +109,7 @@ TEST(Gates, OracleAsksTheReward) {
 
 TEST(Gates, DecontaminationFindsThirteenWords) {
   const Item item = item_of(R"({"task":"long_math"})");
-  const std::string path = ::testing::TempDir() + "/longbow_gates_test_benchmark.txt";
+  const std::string path = ::testing::TempDir() + concat("/longbow_gates_", ::getpid(), ".txt");
   const auto with_words = [&](int count) {  // the item's first words, in other case and punctuation, over two lines
     std::string text = "unrelated words first\n";
     std::size_t at = 0;

@@ -44,7 +44,7 @@ TEST(ReadFuzzyNeedle, FollowsTheNeighbour) {
   const Reading reading = read("fuzzy_needle", "Callas is a neighbour of Aaron. Baum is a neighbour of Damon. Aaron noticed a salmon.",
                                "Who lives beside the person who saw a fish?");
   EXPECT_THAT(reading.answers, ElementsAre("Callas"));
-  EXPECT_THAT(reading.gold_chain, ElementsAre("Aaron noticed a salmon.", "A salmon is a fish.", "Callas is a neighbour of Aaron."));
+  EXPECT_THAT(reading.gold_chain, ElementsAre("A salmon is a fish.", "Aaron noticed a salmon.", "Callas is a neighbour of Aaron."));
   ASSERT_EQ(reading.evidence.size(), 2u);
   EXPECT_EQ(reading.evidence[1].start, 0);
   EXPECT_THAT(reading.guesses, ElementsAre("Baum", "Callas"));
@@ -62,7 +62,8 @@ TEST(ReadKeyChain, FollowsKeysToTheCode) {
            "Follow the keys from a1 until one hides a question. What code answers it?", {"a1 b2.", "The code of Aaron is 1111."});
   EXPECT_EQ(reading.problem, "");
   EXPECT_THAT(reading.answers, ElementsAre("1111"));
-  EXPECT_THAT(reading.gold_chain, ElementsAre("a1 b2.", "The code of Aaron is 1111."));
+  EXPECT_THAT(reading.gold_chain,
+              ElementsAre("The key a1 points to the key b2.", "Key b2 asks: what is the code of Aaron?", "The code of Aaron is 1111."));
   EXPECT_EQ(reading.oracle_answer, "1111");
   EXPECT_EQ(reading.evidence.size(), 3u);
   EXPECT_THAT(reading.guesses, ElementsAre("1111", "2222"));
