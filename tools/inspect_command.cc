@@ -213,7 +213,13 @@ Json inspect_run(const std::string& dir) {
 }
 
 Json inspect_trajectory(const std::string& path) {
-  const data::Group group = data::decode_group(read_file(path));
+  const data::Group group = [&] {
+    try {
+      return data::decode_group(read_file(path));
+    } catch (const UserError& error) {
+      throw UserError(concat("inspect: expected a trajectory file, got another: ", error.what(), " (", path, ")"));
+    }
+  }();
   Json result;
   result["kind"] = "trajectory";
   result["path"] = path;

@@ -134,9 +134,12 @@ void add_logprobs_command(CLI::App& app) {
   command->add_option("--model", options->model_dir, "Checkpoint directory")->required();
   command->add_option("input", options->input, "JSONL of {\"tokens\": [...], \"id\"?}; - is standard input")->required();
   command->add_option("--top", options->top_k, "Also the K most likely next tokens at each position")->check(CLI::Range(1, 1 << 24));
-  command->add_option("--dtype", options->dtype, "float32 (default) or bfloat16")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, kernels::DType>{{"float32", kernels::DType::f32}, {"bfloat16", kernels::DType::bf16}}));
+  command
+      ->add_option_function<std::string>(
+          "--dtype",
+          [options](const std::string& name) { options->dtype = name == "bfloat16" ? kernels::DType::bf16 : kernels::DType::f32; },
+          "Compute in float32 (default) or bfloat16")
+      ->check(CLI::IsMember({"float32", "bfloat16"}));
   command->add_option("--threads", options->num_threads, "Threads; 0: one per processor")->check(CLI::Range(0, 4096));
   command->add_flag("--skip-bad-lines", options->skip_bad_lines, "Report bad lines on standard error and go on");
   command->callback([options] { run_logprobs(*options, std::cout); });
