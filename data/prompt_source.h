@@ -30,8 +30,8 @@ class PromptSource {
   /// Templates and tokenizes every item once. Throws UserError when none is short enough, or a weight is wrong.
   PromptSource(std::vector<Item> items, const Tokenizer& tokenizer, const ChatTemplate& chat_template, PromptSourceConfig config);
 
-  /// The next `count` prompts, for a batch or to refill one. Every prompt goes to the task furthest behind its share,
-  /// so that batches of equal size hold equal shares whatever their size.
+  /// The next `count` prompts, for a batch or to refill one. Each is drawn from the task furthest behind its share of all
+  /// draws, so that shares hold in every batch as nearly as its size allows.
   /// A task's items all come once, in an order keyed by (seed, task, epoch), before one comes again.
   std::vector<SourcedPrompt> next(std::int64_t count);
 
