@@ -1,7 +1,8 @@
-// The matrix product's tiles for AVX2.
+// The matrix product's tiles for AVX2 with FMA.
 #define LONGBOW_GEMM_ISA gemm_avx2
 #define LONGBOW_GEMM_ROWS 6
-#define LONGBOW_GEMM_VECTORS 2
+#define LONGBOW_GEMM_WIDE_ROWS 2
+#define LONGBOW_GEMM_PANELS 1
 #include "kernels/cpu/gemm_tiles.h"
 
 namespace longbow::kernels {

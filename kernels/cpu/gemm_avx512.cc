@@ -1,7 +1,8 @@
 // The matrix product's tiles for AVX-512.
 #define LONGBOW_GEMM_ISA gemm_avx512
-#define LONGBOW_GEMM_ROWS 12
-#define LONGBOW_GEMM_VECTORS 2
+#define LONGBOW_GEMM_ROWS 14
+#define LONGBOW_GEMM_WIDE_ROWS 6
+#define LONGBOW_GEMM_PANELS 2
 #include "kernels/cpu/gemm_tiles.h"
 
 namespace longbow::kernels {

@@ -1,7 +1,8 @@
-// The matrix product's tiles for the baseline instruction set.
+// The matrix product's tiles for any processor.
 #define LONGBOW_GEMM_ISA gemm_scalar
-#define LONGBOW_GEMM_ROWS 4
-#define LONGBOW_GEMM_VECTORS 2
+#define LONGBOW_GEMM_ROWS 2
+#define LONGBOW_GEMM_WIDE_ROWS 0
+#define LONGBOW_GEMM_PANELS 1
 #include "kernels/cpu/gemm_tiles.h"
 
 namespace longbow::kernels {

@@ -1,7 +1,6 @@
-// The matrix product's register tiles, compiled once per instruction set: the including source defines LONGBOW_GEMM_ISA (a
-// namespace of its own), LONGBOW_GEMM_ROWS (rows of a register tile) and LONGBOW_GEMM_VECTORS (vectors it is wide).
-#include <cstring>
-
+// The matrix product's register tiles and packing, compiled once per instruction set: the including source defines LONGBOW_GEMM_ISA
+// (a namespace of its own), LONGBOW_GEMM_ROWS (rows of a tile) and LONGBOW_GEMM_WIDE_ROWS (rows up to which two panels more fit).
+// cpu/gemm.h says how operands are packed and which bits come out.
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/vector.h"
 #ifdef __AVX512BF16__
@@ -12,181 +11,207 @@ namespace longbow::kernels::LONGBOW_GEMM_ISA {
 namespace {
 
 constexpr int kRows = LONGBOW_GEMM_ROWS;
-constexpr int kVectors = LONGBOW_GEMM_VECTORS;
-static_assert(kRows <= kRowPadding && kPanelWidth % (kVectors * kLanes) == 0);
+constexpr int kWideRows = LONGBOW_GEMM_WIDE_ROWS;
+constexpr int kPanels = LONGBOW_GEMM_PANELS;  // panels a tile is wide; twice that up to kWideRows rows
+constexpr int kPanelVectors = static_cast<int>(kPanelWidth) / kLanes;
+static_assert(kRows <= kMostTileRows);
 
-inline std::uint16_t round_bf16(float value) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>((bits >> 16) | 0x40u);
-  return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+typedef std::uint32_t WordVec __attribute__((vector_size(4 * kLanes)));
+
+inline WordVec load_words(const std::uint8_t* p) {
+  WordVec words;
+  __builtin_memcpy(&words, p, sizeof words);
+  return words;
 }
 
-// One step of the depth: a row's value times a vector of the panel.
-struct F32Step {
-  using Element = float;
-  static constexpr int kDepth = 1;
-  static constexpr std::int64_t kStride = kPanelWidth;  // floats a step
-  using Column = Vec;
-  static Column column(const float* panel) { return load(panel); }
-  static Vec multiply(const float* a, Column b, Vec c) { return fma(broadcast(*a), b, c); }
+// How one group of steps is multiplied; a group's A values and B vectors are 4 bytes wide in every packing.
+struct F32Group {
+  static constexpr int kSteps = 1;
+  static constexpr int kValues = 1;  // 4-byte words of A a row
+  template <int rows, int vectors>
+  static void multiply(const float* a, const std::uint8_t* const (&b)[vectors], std::int64_t offset, Vec (&sum)[rows][vectors]) {
+    Vec column[vectors];
+    for (int v = 0; v < vectors; ++v) column[v] = (Vec)load_words(b[v] + offset);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) {
+      const Vec value = broadcast(a[r]);
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sum[r][v] = fma(value, column[v], sum[r][v]);
+    }
+  }
 };
 
 #ifdef __AVX512BF16__
-struct Bf16Step {
-  using Element = std::uint16_t;
-  static constexpr int kDepth = 2;
-  static constexpr std::int64_t kStride = 2 * kPanelWidth;
-  using Column = __m512bh;
-  static Column column(const std::uint16_t* panel) { return (__m512bh)_mm512_loadu_si512(panel); }
-  static Vec multiply(const std::uint16_t* a, Column b, Vec c) {
-    int pair;
-    std::memcpy(&pair, a, 4);
-    return (Vec)_mm512_dpbf16_ps((__m512)c, (__m512bh)_mm512_set1_epi32(pair), b);
+constexpr Packing kBf16Rows = Packing::bf16_pairs;
+
+struct Bf16Group {
+  static constexpr int kSteps = 2;
+  static constexpr int kValues = 1;
+  template <int rows, int vectors>
+  static void multiply(const float* a, const std::uint8_t* const (&b)[vectors], std::int64_t offset, Vec (&sum)[rows][vectors]) {
+    __m512bh column[vectors];
+    for (int v = 0; v < vectors; ++v) column[v] = (__m512bh)load_words(b[v] + offset);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) {
+      const auto pair = (__m512bh)broadcast(a[r]);
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sum[r][v] = (Vec)_mm512_dpbf16_ps((__m512)sum[r][v], pair, column[v]);
+    }
   }
 };
 #else
-struct Bf16Step {
-  using Element = std::uint16_t;
-  static constexpr int kDepth = 2;
-  static constexpr std::int64_t kStride = 2 * kPanelWidth;
-  struct Column {
-    Vec even, odd;
-  };
-  static float widen(std::uint16_t bits) {
-    const std::uint32_t wide = static_cast<std::uint32_t>(bits) << 16;
-    float value;
-    std::memcpy(&value, &wide, 4);
-    return value;
-  }
-  static Column column(const std::uint16_t* panel) {
-    IntVec pairs;
-    std::memcpy(&pairs, panel, sizeof pairs);
-    return {(Vec)(pairs << 16), (Vec)(pairs & static_cast<int>(0xffff0000u))};
-  }
-  static Vec multiply(const std::uint16_t* a, const Column& b, Vec c) {
-    return fma(broadcast(widen(a[1])), b.odd, fma(broadcast(widen(a[0])), b.even, c));
+constexpr Packing kBf16Rows = Packing::bf16_as_f32;
+
+struct Bf16Group {
+  static constexpr int kSteps = 2;
+  static constexpr int kValues = 2;
+  template <int rows, int vectors>
+  static void multiply(const float* a, const std::uint8_t* const (&b)[vectors], std::int64_t offset, Vec (&sum)[rows][vectors]) {
+    Vec column[vectors];
+    for (int v = 0; v < vectors; ++v) column[v] = (Vec)(load_words(b[v] + offset) << 16);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) {
+      const Vec value = broadcast(a[r]);
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sum[r][v] = fma(value, column[v], sum[r][v]);
+    }
+    for (int v = 0; v < vectors; ++v) column[v] = (Vec)(load_words(b[v] + offset) & 0xffff0000u);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) {
+      const Vec value = broadcast(a[rows + r]);
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sum[r][v] = fma(value, column[v], sum[r][v]);
+    }
   }
 };
 #endif
 
-template <class Step, int rows>
-inline void tile(const typename Step::Element* a, std::int64_t a_stride, const typename Step::Element* panel, std::int64_t steps,
-                 float* c, std::int64_t c_stride, std::int64_t columns, bool accumulate) {
+template <class Group, int rows, int panels>
+void tile(const TileProduct& p, std::int64_t first_column) {
+  constexpr int kVectors = panels * kPanelVectors;
+  const std::uint8_t* b[kVectors];
+  for (int v = 0; v < kVectors; ++v) {
+    b[v] = p.b + (first_column / kPanelWidth + v / kPanelVectors) * p.panel_distance + v % kPanelVectors * sizeof(Vec);
+  }
   Vec sum[rows][kVectors] = {};
-  for (std::int64_t s = 0; s < steps; ++s) {
-    typename Step::Column column[kVectors];
-    for (int v = 0; v < kVectors; ++v) column[v] = Step::column(panel + s * Step::kStride + v * kLanes * Step::kDepth);
-#pragma GCC unroll 12
-    for (int r = 0; r < rows; ++r) {
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = Step::multiply(a + r * a_stride + s * Step::kDepth, column[v], sum[r][v]);
-    }
+  const auto* a = static_cast<const float*>(p.a);
+  const std::int64_t groups = (p.steps + Group::kSteps - 1) / Group::kSteps;
+  for (std::int64_t g = 0; g < groups; ++g) {
+    Group::template multiply<rows, kVectors>(a + g * rows * Group::kValues, b, g * kPanelWidth * 4, sum);
   }
+  float* c = p.c + first_column;
+  const std::int64_t columns = p.columns - first_column;
+#pragma GCC unroll 16
   for (int r = 0; r < rows; ++r) {
-    float* out = c + r * c_stride;
-    if (columns >= kVectors * kLanes) {
-      for (int v = 0; v < kVectors; ++v) store(out + v * kLanes, accumulate ? sum[r][v] + load(out + v * kLanes) : sum[r][v]);
-    } else {
-      float partial[kVectors * kLanes];
-      std::memcpy(partial, sum[r], sizeof partial);
-      for (std::int64_t i = 0; i < columns; ++i) out[i] = accumulate ? partial[i] + out[i] : partial[i];
-    }
-  }
-}
-
-template <class Step, int rows>
-void remaining_rows(std::int64_t count, const typename Step::Element* a, std::int64_t a_stride, const typename Step::Element* panel,
-                    std::int64_t steps, float* c, std::int64_t c_stride, std::int64_t columns, bool accumulate) {
-  if constexpr (rows > 0) {
-    if (count == rows) return tile<Step, rows>(a, a_stride, panel, steps, c, c_stride, columns, accumulate);
-    remaining_rows<Step, rows - 1>(count, a, a_stride, panel, steps, c, c_stride, columns, accumulate);
-  }
-}
-
-template <class Step>
-void multiply(const typename Step::Element* a, std::int64_t a_stride, std::int64_t rows, const typename Step::Element* panel,
-              std::int64_t depth, float* c, std::int64_t c_stride, std::int64_t columns, bool accumulate) {
-  const std::int64_t steps = (depth + Step::kDepth - 1) / Step::kDepth;
-  for (std::int64_t first = 0; first < columns; first += kVectors * kLanes) {
-    const typename Step::Element* part = panel + first * Step::kDepth;
-    const std::int64_t width = columns - first;
-    std::int64_t r = 0;
-    for (; r + kRows <= rows; r += kRows) {
-      tile<Step, kRows>(a + r * a_stride, a_stride, part, steps, c + r * c_stride + first, c_stride, width, accumulate);
-    }
-    remaining_rows<Step, kRows - 1>(rows - r, a + r * a_stride, a_stride, part, steps, c + r * c_stride + first, c_stride, width, accumulate);
-  }
-}
-
-void multiply_f32(const float* a, std::int64_t a_stride, std::int64_t rows, const void* panel, std::int64_t depth, float* c,
-                  std::int64_t c_stride, std::int64_t columns, bool accumulate) {
-  multiply<F32Step>(a, a_stride, rows, static_cast<const float*>(panel), depth, c, c_stride, columns, accumulate);
-}
-
-void multiply_bf16(const bf16* a, std::int64_t a_stride, std::int64_t rows, const void* panel, std::int64_t depth, float* c,
-                   std::int64_t c_stride, std::int64_t columns, bool accumulate) {
-  multiply<Bf16Step>(reinterpret_cast<const std::uint16_t*>(a), a_stride, rows, static_cast<const std::uint16_t*>(panel), depth, c, c_stride,
-                     columns, accumulate);
-}
-
-void pack_panel_f32(const float* source, std::int64_t depth, std::int64_t depth_stride, std::int64_t columns, std::int64_t column_stride,
-                    void* panel) {
-  float* out = static_cast<float*>(panel);
-  if (columns < kPanelWidth) std::memset(out, 0, depth * kPanelWidth * sizeof(float));
-  if (column_stride == 1) {
-    for (std::int64_t d = 0; d < depth; ++d) std::memcpy(out + d * kPanelWidth, source + d * depth_stride, columns * sizeof(float));
-  } else {
-    for (std::int64_t c = 0; c < columns; ++c) {
-      for (std::int64_t d = 0; d < depth; ++d) out[d * kPanelWidth + c] = source[d * depth_stride + c * column_stride];
-    }
-  }
-}
-
-void pack_panel_bf16(const float* source, std::int64_t depth, std::int64_t depth_stride, std::int64_t columns, std::int64_t column_stride,
-                     void* panel) {
-  std::uint16_t* out = static_cast<std::uint16_t*>(panel);
-  if (columns < kPanelWidth || depth % 2 != 0) std::memset(out, 0, panel_bytes(depth, DType::bf16));
-  if (column_stride == 1) {
-    for (std::int64_t d = 0; d < depth; ++d) {
-      for (std::int64_t c = 0; c < columns; ++c) out[d / 2 * 2 * kPanelWidth + 2 * c + d % 2] = round_bf16(source[d * depth_stride + c]);
-    }
-  } else {
-    for (std::int64_t c = 0; c < columns; ++c) {
-      for (std::int64_t d = 0; d < depth; ++d) {
-        out[d / 2 * 2 * kPanelWidth + 2 * c + d % 2] = round_bf16(source[d * depth_stride + c * column_stride]);
+    float* to = c + r * p.c_stride;
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      const std::int64_t left = columns - v * kLanes;
+      if (left >= kLanes) {
+        store(to + v * kLanes, p.accumulate ? load(to + v * kLanes) + sum[r][v] : sum[r][v]);
+      } else if (left > 0) {
+        const int part = static_cast<int>(left);
+        store_part(to + v * kLanes, part, p.accumulate ? load_part(to + v * kLanes, part, 0) + sum[r][v] : sum[r][v]);
       }
     }
   }
 }
 
-// Copies 16 x 16 blocks so that a transposed source is read and written a cache line at a time.
-template <class Out, class Convert>
-inline void pack_rows(const float* source, std::int64_t rows, std::int64_t row_stride, std::int64_t depth, std::int64_t depth_stride, Out* out,
-                      std::int64_t out_stride, Convert convert) {
-  for (std::int64_t r0 = 0; r0 < rows; r0 += 16) {
-    const std::int64_t r1 = r0 + 16 < rows ? r0 + 16 : rows;
-    for (std::int64_t d0 = 0; d0 < depth; d0 += 16) {
-      const std::int64_t d1 = d0 + 16 < depth ? d0 + 16 : depth;
-      for (std::int64_t r = r0; r < r1; ++r) {
-        for (std::int64_t d = d0; d < d1; ++d) out[r * out_stride + d] = convert(source[r * row_stride + d * depth_stride]);
+template <class Group, int rows>
+void multiply_rows(const TileProduct& p) {
+  std::int64_t column = 0;
+  const auto run = [&]<int panels>() {
+    for (; column + (panels - 1) * kPanelWidth < p.columns; column += panels * kPanelWidth) tile<Group, rows, panels>(p, column);
+  };
+  if constexpr (rows <= kWideRows) run.template operator()<2 * kPanels>();
+  run.template operator()<kPanels>();
+  if constexpr (kPanels > 1) run.template operator()<1>();
+}
+
+template <class Group, int rows = kRows>
+void multiply(const TileProduct& p) {
+  if (p.rows == rows) return multiply_rows<Group, rows>(p);
+  if constexpr (rows > 1) multiply<Group, rows - 1>(p);
+}
+
+// The bits of `value` rounded to bf16, in the upper half.
+inline std::uint32_t round_bf16(float value) {
+  std::uint32_t bits;
+  __builtin_memcpy(&bits, &value, 4);
+  const std::uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+  return ((bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : rounded) & 0xffff0000u;
+}
+
+inline std::uint32_t word_f32(const float* p, std::int64_t, bool) {
+  std::uint32_t bits;
+  __builtin_memcpy(&bits, p, 4);
+  return bits;
+}
+inline std::uint32_t word_rounded(const float* p, std::int64_t, bool) { return round_bf16(*p); }
+inline std::uint32_t word_pair(const float* p, std::int64_t next, bool last) {
+  return round_bf16(*p) >> 16 | (last ? 0 : round_bf16(p[next]));
+}
+
+// Word w of the output row for value i is word(source of value i at that step, distance to the next step, is the last odd step).
+// 16 x 16 blocks: a transposed source is read and written a cache line at a time.
+template <int steps_per_word, auto word>
+void transpose(const float* source, std::int64_t stride, std::int64_t count, std::int64_t width, std::int64_t steps, std::uint32_t* out) {
+  const std::int64_t words = (steps + steps_per_word - 1) / steps_per_word;
+  for (std::int64_t w0 = 0; w0 < words; w0 += 16) {
+    const std::int64_t w1 = w0 + 16 < words ? w0 + 16 : words;
+    for (std::int64_t i = 0; i < width; ++i) {
+      const float* row = source + i * stride;
+      for (std::int64_t w = w0; w < w1; ++w) {
+        const std::int64_t k = w * steps_per_word;
+        out[w * width + i] = i < count ? word(row + k, 1, k + 1 == steps) : 0;
       }
-    }
-    if (out_stride > depth) {
-      for (std::int64_t r = r0; r < r1; ++r) out[r * out_stride + depth] = 0;
     }
   }
 }
 
-void pack_rows_f32(const float* source, std::int64_t rows, std::int64_t row_stride, std::int64_t depth, std::int64_t depth_stride, void* out) {
-  pack_rows(source, rows, row_stride, depth, depth_stride, static_cast<float*>(out), depth, [](float x) { return x; });
+template <int steps_per_word, auto word>
+void gather(const float* source, std::int64_t stride, std::int64_t count, std::int64_t width, std::int64_t steps, std::uint32_t* out) {
+  for (std::int64_t k = 0; k < steps; k += steps_per_word, out += width) {
+    const float* row = source + k * stride;
+    const bool last = k + 1 == steps;
+    for (std::int64_t i = 0; i < count; ++i) out[i] = word(row + i, stride, last);
+    for (std::int64_t i = count; i < width; ++i) out[i] = 0;
+  }
 }
 
-void pack_rows_bf16(const float* source, std::int64_t rows, std::int64_t row_stride, std::int64_t depth, std::int64_t depth_stride, void* out) {
-  pack_rows(source, rows, row_stride, depth, depth_stride, static_cast<std::uint16_t*>(out), padded_depth(depth, DType::bf16), round_bf16);
+void pack_rows(Packing packing, const float* source, std::int64_t stride, std::int64_t count, std::int64_t width, std::int64_t steps,
+               void* out) {
+  auto* words = static_cast<std::uint32_t*>(out);
+  switch (packing) {
+    case Packing::f32:
+      return transpose<1, word_f32>(source, stride, count, width, steps, words);
+    case Packing::bf16_pairs:
+      return transpose<2, word_pair>(source, stride, count, width, steps, words);
+    case Packing::bf16_as_f32:
+      return transpose<1, word_rounded>(source, stride, count, width, steps, words);
+  }
+}
+
+void pack_columns(Packing packing, const float* source, std::int64_t stride, std::int64_t count, std::int64_t width, std::int64_t steps,
+                  void* out) {
+  auto* words = static_cast<std::uint32_t*>(out);
+  switch (packing) {
+    case Packing::f32:
+      return gather<1, word_f32>(source, stride, count, width, steps, words);
+    case Packing::bf16_pairs:
+      return gather<2, word_pair>(source, stride, count, width, steps, words);
+    case Packing::bf16_as_f32:
+      return gather<1, word_rounded>(source, stride, count, width, steps, words);
+  }
 }
 
 GemmKernels kernels() {
-  return {pack_panel_f32, pack_panel_bf16, pack_rows_f32, pack_rows_bf16, multiply_f32, multiply_bf16};
+  return {.tile_rows = kRows,
+          .bf16_rows = kBf16Rows,
+          .pack_rows = pack_rows,
+          .pack_columns = pack_columns,
+          .multiply_f32 = multiply<F32Group>,
+          .multiply_bf16 = multiply<Bf16Group>};
 }
 
 }  // namespace

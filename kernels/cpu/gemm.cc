@@ -1,0 +1,177 @@
+// Cuts a product into work for the pool: chunks of rows whose A is packed once into shared scratch; within a chunk, every panel
+// group is one item that runs over the slices in order. B that is not prepacked is packed a slice and panel group at a time, just
+// before use, so it passes through memory once a chunk.
+#include "kernels/cpu/gemm.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/errors.h"
+#include "kernels/isa.h"
+
+namespace longbow::kernels {
+namespace {
+
+constexpr std::int64_t kChunkRows = 448;         // rows of A whose slice stays in a second-level cache
+constexpr std::int64_t kPackedValues = 1 << 20;  // of A at a time
+constexpr std::int64_t kGroupPanels = 4;
+constexpr std::int64_t kGroupColumns = kGroupPanels * kPanelWidth;
+constexpr std::int64_t kItemsPerThread = 4;  // so that threads end together
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+struct Slice {
+  std::int64_t first;  // step, counted over all runs
+  std::int64_t steps;
+  std::int64_t a_first;  // values a row before it in packed A
+  Matrix b;              // at the first step, when not prepacked
+};
+
+std::vector<Slice> cut_slices(const Product& p) {
+  std::vector<Slice> slices;
+  std::int64_t first = 0;
+  std::int64_t a_first = 0;
+  const auto cut = [&](std::int64_t steps, Matrix rows) {
+    for (std::int64_t begin = 0; begin < steps; begin += kSliceSteps) {
+      const std::int64_t size = std::min(kSliceSteps, steps - begin);
+      slices.push_back({first, size, a_first, {rows.data == nullptr ? nullptr : rows.data + begin * rows.stride, rows.stride}});
+      first += size;
+      a_first += packed_steps(size, p.dtype);
+    }
+  };
+  if (p.panels != nullptr) cut(p.k, {nullptr, 0});
+  for (const StepRows& run : p.runs) cut(run.steps, run.rows);
+  return slices;
+}
+
+// Rows of a chunk in tiles of nearly equal height: 16 rows are two tiles of 8, not 14 and 2.
+struct Tiles {
+  std::int64_t rows;
+  std::int64_t count;
+  std::int64_t begin(std::int64_t tile) const { return rows * tile / count; }
+};
+
+class ChunkProduct {
+ public:
+  ChunkProduct(const Product& p, const GemmKernels& kernels, std::span<const Slice> slices, std::int64_t first_row, std::int64_t rows)
+      : p_(p), kernels_(kernels), slices_(slices), first_row_(first_row), tiles_{rows, ceil_div(rows, kernels.tile_rows)} {
+    packing_ = p.dtype == DType::f32 ? Packing::f32 : kernels.bf16_rows;
+    a_bytes_ = packing_ == Packing::bf16_pairs ? 2 : 4;
+    a_steps_ = slices.back().a_first + packed_steps(slices.back().steps, p.dtype) - slices.front().a_first;
+  }
+
+  void run(ThreadPool& pool) {
+    thread_local Buffer<std::uint8_t> scratch;
+    scratch.reserve(tiles_.rows * a_steps_ * a_bytes_);
+    packed_a_ = scratch.data();
+    if (tiles_.count == 1) {
+      pack_a(0);
+    } else {
+      pool.parallel_for(tiles_.count, [this](std::int64_t tile, int) { pack_a(tile); });
+    }
+    const std::int64_t groups = ceil_div(p_.n, kGroupColumns);
+    const std::int64_t splits = std::clamp<std::int64_t>(kItemsPerThread * pool.num_threads() / groups, 1, tiles_.count);
+    pool.parallel_for(groups * splits, [&](std::int64_t item, int) {
+      const std::int64_t split = item % splits;
+      multiply_group(item / splits, tiles_.count * split / splits, tiles_.count * (split + 1) / splits);
+    });
+  }
+
+ private:
+  std::uint8_t* tile_a(std::int64_t tile) const { return packed_a_ + tiles_.begin(tile) * a_steps_ * a_bytes_; }
+  std::int64_t slice_offset(const Slice& slice, std::int64_t rows) const {
+    return (slice.a_first - slices_.front().a_first) * rows * a_bytes_;
+  }
+
+  void pack_a(std::int64_t tile) {
+    const std::int64_t row = first_row_ + tiles_.begin(tile);
+    const std::int64_t rows = tiles_.begin(tile + 1) - tiles_.begin(tile);
+    for (const Slice& slice : slices_) {
+      const float* source = p_.a_transposed ? p_.a.data + slice.first * p_.a.stride + row : p_.a.data + row * p_.a.stride + slice.first;
+      const Pack pack = p_.a_transposed ? kernels_.pack_columns : kernels_.pack_rows;
+      std::uint8_t* out = tile_a(tile) + slice_offset(slice, rows);
+      pack(packing_, source, p_.a.stride, rows, rows, slice.steps, out);
+      // The widened form has no partner for a last odd step; the multiplication takes pairs.
+      if (packing_ == Packing::bf16_as_f32 && slice.steps % 2 != 0)
+        std::fill_n(reinterpret_cast<float*>(out) + slice.steps * rows, rows, 0.0f);
+    }
+  }
+
+  void multiply_group(std::int64_t group, std::int64_t first_tile, std::int64_t end_tile) {
+    thread_local Buffer<std::uint8_t> scratch;
+    const std::int64_t column = group * kGroupColumns;
+    const std::int64_t columns = std::min(kGroupColumns, p_.n - column);
+    const auto multiply_tile = p_.dtype == DType::f32 ? kernels_.multiply_f32 : kernels_.multiply_bf16;
+    for (const Slice& slice : slices_) {
+      const std::uint8_t* b = nullptr;
+      std::int64_t distance = 0;
+      if (p_.panels != nullptr) {
+        distance = panel_bytes(p_.k, p_.dtype);
+        b = p_.panels + group * kGroupPanels * distance + slice.first * kPanelWidth * size_of(p_.dtype);
+      } else {
+        distance = panel_bytes(slice.steps, p_.dtype);
+        scratch.reserve(kGroupPanels * panel_bytes(kSliceSteps, p_.dtype));
+        b = scratch.data();
+        for (std::int64_t first = 0; first < columns; first += kPanelWidth) {
+          kernels_.pack_columns(p_.dtype == DType::f32 ? Packing::f32 : Packing::bf16_pairs, slice.b.data + column + first, slice.b.stride,
+                                std::min(kPanelWidth, columns - first), kPanelWidth, slice.steps,
+                                scratch.data() + first / kPanelWidth * distance);
+        }
+      }
+      for (std::int64_t tile = first_tile; tile < end_tile; ++tile) {
+        const std::int64_t rows = tiles_.begin(tile + 1) - tiles_.begin(tile);
+        multiply_tile({.a = tile_a(tile) + slice_offset(slice, rows),
+                       .rows = static_cast<int>(rows),
+                       .b = b,
+                       .panel_distance = distance,
+                       .steps = slice.steps,
+                       .c = p_.c + (first_row_ + tiles_.begin(tile)) * p_.c_stride + column,
+                       .c_stride = p_.c_stride,
+                       .columns = columns,
+                       .accumulate = p_.accumulate || slice.first > 0});
+      }
+    }
+  }
+
+  const Product& p_;
+  const GemmKernels& kernels_;
+  std::span<const Slice> slices_;
+  std::int64_t first_row_;
+  Tiles tiles_;
+  Packing packing_;
+  std::int64_t a_bytes_;
+  std::int64_t a_steps_;
+  std::uint8_t* packed_a_ = nullptr;
+};
+
+}  // namespace
+
+GemmKernels gemm_kernels() {
+  switch (active_isa()) {
+    case Isa::scalar:
+      return gemm_kernels_scalar();
+    case Isa::avx2:
+      return gemm_kernels_avx2();
+    case Isa::avx512:
+      return gemm_kernels_avx512();
+    case Isa::avx512_bf16:
+    case Isa::amx:
+      return gemm_kernels_avx512bf16();
+  }
+  LONGBOW_CHECK(false);
+}
+
+void multiply(ThreadPool& pool, const Product& product) {
+  const GemmKernels kernels = gemm_kernels();
+  const std::vector<Slice> slices = cut_slices(product);
+  for (std::int64_t row = 0; row < product.m; row += kChunkRows) {
+    const std::int64_t rows = std::min(kChunkRows, product.m - row);
+    const std::int64_t at_once = std::max<std::int64_t>(8, kPackedValues / (rows * kSliceSteps));
+    for (std::size_t first = 0; first < slices.size(); first += at_once) {
+      const std::size_t count = std::min<std::size_t>(at_once, slices.size() - first);
+      ChunkProduct(product, kernels, std::span(slices).subspan(first, count), row, rows).run(pool);
+    }
+  }
+}
+
+}  // namespace longbow::kernels
