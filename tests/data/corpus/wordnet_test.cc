@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
@@ -85,8 +87,8 @@ TEST(Corpus, FillerHoldsNoNameNumberOrInnerSentenceEnd) {
 class SmallWordNet : public ::testing::Test {
  protected:
   void SetUp() override {
-    dir_ = std::filesystem::path(::testing::TempDir()) /
-           ("wordnet_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
+    const char* test = ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    dir_ = std::filesystem::path(::testing::TempDir()) / concat("longbow_wordnet_", test, "_", ::getpid());
     std::filesystem::create_directories(dir_);
     for (const char* part : {"data.verb", "data.adj", "data.adv"}) write(part, "  1 licence\n");
     write("data.noun", kNouns);
