@@ -177,7 +177,9 @@ TokenCounter make_token_counter(const std::string& tokenizer_dir, double chars_p
 }
 
 Json build_dataset(const DatasetRecipe& recipe, const BuildOptions& options) {
-  const Corpus corpus(WordNet::load(recipe.wordnet));
+  std::optional<Corpus> loaded;
+  if (options.corpus == nullptr) loaded.emplace(WordNet::load(recipe.wordnet));
+  const Corpus& corpus = loaded ? *loaded : *options.corpus;
   std::vector<std::unique_ptr<TaskBuilder>> builders;
   std::set<std::string> names;
   for (std::size_t i = 0; i < recipe.tasks.size(); ++i) {

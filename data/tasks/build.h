@@ -45,8 +45,9 @@ TokenCounter make_token_counter(const std::string& tokenizer_dir, double chars_p
 
 struct BuildOptions {
   std::string out_dir;
-  int num_threads = 0;     // 0: all processors; the bytes written are the same for any number
-  CompletionScorer score;  // for the oracle gate
+  int num_threads = 0;             // 0: all processors; the bytes written are the same for any number
+  CompletionScorer score;          // for the oracle gate
+  const Corpus* corpus = nullptr;  // prepared already; null: the recipe's WordNet is read
 };
 
 /// Writes OUT/<task>.jsonl (train), OUT/heldout/<task>.jsonl, and at last OUT/manifest.json, whose content it returns. Files that an

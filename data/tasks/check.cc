@@ -1,6 +1,7 @@
 #include "data/tasks/check.h"
 
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -53,7 +54,9 @@ CheckReport check_dataset(const std::string& dir, const CheckOptions& options) {
   const std::vector<std::string> files = dataset_files(dir);
   const Json manifest = read_manifest(dir);
   const DatasetRecipe recipe = recipe_of(manifest);
-  const Corpus corpus(WordNet::load(options.wordnet.empty() ? recipe.wordnet : options.wordnet));
+  std::optional<Corpus> loaded;
+  if (options.corpus == nullptr) loaded.emplace(WordNet::load(options.wordnet.empty() ? recipe.wordnet : options.wordnet));
+  const Corpus& corpus = loaded ? *loaded : *options.corpus;
   const NgramIndex contamination(recipe.decontaminate);
   GateKeeper gates{corpus, contamination, options.score, nullptr};
   const bool has_tokenizer = !recipe.tokenizer.empty() && fs::exists(fs::path(recipe.tokenizer) / "tokenizer.model");

@@ -25,6 +25,7 @@ struct CheckOptions {
   std::string wordnet;     // empty: the manifest's, else Debian's
   CompletionScorer score;  // for the oracle gate
   int num_threads = 0;
+  const Corpus* corpus = nullptr;  // prepared already; null: WordNet is read
 };
 
 /// Throws UserError when the folder, the manifest or a line cannot be read, FILE:LINE named.

@@ -12,6 +12,7 @@
 #include "core/line_reader.h"
 #include "data/dataset.h"
 #include "data/tasks/check.h"
+#include "tests/data/tasks/task_fixture.h"
 
 namespace longbow::data {
 namespace {
@@ -41,8 +42,10 @@ class BuildTest : public ::testing::Test {
     return json;
   }
   Json build(const std::string& assignment = "", int num_threads = 1, const std::string& dir = "") {
-    return build_dataset(read_dataset_recipe(recipe(assignment), "test"), {dir.empty() ? dir_ : dir, num_threads, {}});
+    const Corpus* corpus = assignment.find("wordnet") == std::string::npos ? &test_corpus() : nullptr;
+    return build_dataset(read_dataset_recipe(recipe(assignment), "test"), {dir.empty() ? dir_ : dir, num_threads, {}, corpus});
   }
+  CheckReport check() { return check_dataset(dir_, {"", {}, 1, &test_corpus()}); }
   std::string bytes(const std::string& file, const std::string& dir = "") {
     return read_file((fs::path(dir.empty() ? dir_ : dir) / file).string());
   }
@@ -117,7 +120,7 @@ TEST_F(BuildTest, ImpossibleRecipesEndWithAReason) {
 
 TEST_F(BuildTest, CheckPassesWhatWasBuilt) {
   build();
-  const CheckReport report = check_dataset(dir_, {});
+  const CheckReport report = check();
   EXPECT_TRUE(report.failures.empty()) << report.json.dump(2);
   EXPECT_EQ(report.json.at("files").size(), 3u);
 }
@@ -127,7 +130,7 @@ TEST_F(BuildTest, CheckNamesItemAndGate) {
   std::vector<Item> items = read_items(dir_ + "/long_math.jsonl");
   items[7].evidence[0].end += 1;
   std::ofstream(dir_ + "/long_math.jsonl") << items_to_jsonl(items);
-  const CheckReport report = check_dataset(dir_, {});
+  const CheckReport report = check();
   ASSERT_EQ(report.failures.size(), 2u);
   EXPECT_EQ(report.failures[0].item, items[7].id);
   EXPECT_EQ(report.failures[0].gate, "construction");
@@ -137,27 +140,27 @@ TEST_F(BuildTest, CheckNamesItemAndGate) {
 TEST_F(BuildTest, CheckReadsFoldersWithoutManifestAndFindsDoubledIds) {
   build();
   fs::remove(dir_ + "/manifest.json");
-  EXPECT_TRUE(check_dataset(dir_, {}).failures.empty());
+  EXPECT_TRUE(check().failures.empty());
   fs::copy_file(dir_ + "/long_math.jsonl", dir_ + "/more.jsonl");
-  const CheckReport report = check_dataset(dir_, {});
+  const CheckReport report = check();
   ASSERT_EQ(report.failures.size(), 12u);
   EXPECT_THAT(report.failures[0].reason, HasSubstr("twice"));
 }
 
 TEST_F(BuildTest, CheckRefusesWhatIsNoDataSet) {
-  EXPECT_THROW(check_dataset(dir_, {}), UserError);
+  EXPECT_THROW(check(), UserError);
   fs::create_directories(dir_);
-  EXPECT_THROW(check_dataset(dir_, {}), UserError);
+  EXPECT_THROW(check(), UserError);
   std::ofstream(dir_ + "/a.jsonl") << R"({"id":1})"
                                    << "\n";
   try {
-    check_dataset(dir_, {});
+    check();
     ADD_FAILURE();
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), HasSubstr("a.jsonl:1"));
   }
   std::ofstream(dir_ + "/manifest.json") << R"({"files":[{"file":"../a.jsonl"}]})";
-  EXPECT_THROW(check_dataset(dir_, {}), UserError);
+  EXPECT_THROW(check(), UserError);
 }
 
 }  // namespace
