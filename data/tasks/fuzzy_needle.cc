@@ -35,11 +35,14 @@ class FuzzyNeedle final : public TaskBuilder {
     // Adds a sentence about a new person and, with two hops, that person's neighbour; gives the index of the first.
     const auto add = [&](const char* pattern, std::string_view noun) {
       const std::string& person = people[next_person++];
-      draft.sentences.push_back(fill(pattern, {person, article(noun), noun}));
+      draft.sentences.push_back(pattern == verb.object_first ? fill(pattern, {article(noun), noun, person}) : fill(pattern, {person, article(noun), noun}));
       if (config_.hops == 2) draft.sentences.push_back(fill(kNeighbourPattern, {people[next_person++], person}));
       return draft.sentences.size() - config_.hops;
     };
-    const auto needle_pattern = [&] { return rng.below(2) == 0 ? verb.needle : verb.needle_other; };
+    const auto needle_pattern = [&] {
+      if (rng.uniform() < config_.object_first) return verb.object_first;
+      return rng.below(2) == 0 ? verb.needle : verb.needle_other;
+    };
 
     const std::size_t needle = add(needle_pattern(), member);
     for (int i = 0; i < config_.hops; ++i) draft.evidence.push_back(needle + i);
@@ -86,42 +89,50 @@ const std::vector<VerbPair>& fuzzy_needle_verbs() {
   static const std::vector<VerbPair> verbs = {
       {"{} noticed {} {}.",
        "{} caught sight of {} {}.",
+       "It was {} {} that {} noticed.",
        "Who saw {} {}?",
        "Who lives beside the person who saw {} {}?",
        {"{} asked who saw {} {}.", "{} denied that anyone saw {} {}.", "{} wondered whether somebody saw {} {}."}},
       {"{} sketched {} {}.",
        "{} made a sketch of {} {}.",
+       "It was {} {} that {} sketched.",
        "Who drew {} {}?",
        "Who lives beside the person who drew {} {}?",
        {"{} asked who drew {} {}.", "{} denied that anyone drew {} {}.", "{} wondered whether somebody drew {} {}."}},
       {"{} adored {} {}.",
        "{} was fond of {} {}.",
+       "It was {} {} that {} adored.",
        "Who loved {} {}?",
        "Who lives beside the person who loved {} {}?",
        {"{} asked who loved {} {}.", "{} denied that anyone loved {} {}.", "{} wondered whether somebody loved {} {}."}},
       {"{} talked about {} {}.",
        "{} spoke of {} {}.",
+       "It was {} {} that {} talked about.",
        "Who mentioned {} {}?",
        "Who lives beside the person who mentioned {} {}?",
        {"{} asked who mentioned {} {}.", "{} denied that anyone mentioned {} {}.", "{} wondered whether somebody mentioned {} {}."}},
       {"{} picked {} {}.",
        "{} selected {} {}.",
+       "It was {} {} that {} picked.",
        "Who chose {} {}?",
        "Who lives beside the person who chose {} {}?",
        {"{} asked who chose {} {}.", "{} denied that anyone chose {} {}.", "{} wondered whether somebody chose {} {}."}},
       {"{} took a picture of {} {}.",
        "{} snapped a shot of {} {}.",
+       "It was {} {} that {} took a picture of.",
        "Who photographed {} {}?",
        "Who lives beside the person who photographed {} {}?",
        {"{} asked who photographed {} {}.", "{} denied that anyone photographed {} {}.",
         "{} wondered whether somebody photographed {} {}."}},
       {"{} came across {} {}.",
        "{} discovered {} {}.",
+       "It was {} {} that {} came across.",
        "Who found {} {}?",
        "Who lives beside the person who found {} {}?",
        {"{} asked who found {} {}.", "{} denied that anyone found {} {}.", "{} wondered whether somebody found {} {}."}},
       {"{} inspected {} {}.",
        "{} looked closely at {} {}.",
+       "It was {} {} that {} inspected.",
        "Who examined {} {}?",
        "Who lives beside the person who examined {} {}?",
        {"{} asked who examined {} {}.", "{} denied that anyone examined {} {}.", "{} wondered whether somebody examined {} {}."}},

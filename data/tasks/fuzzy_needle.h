@@ -15,6 +15,7 @@ struct FuzzyNeedleConfig {
   int num_categories = 20;
   int members_per_category = 12;
   int num_verbs = 8;
+  double object_first = 0.25;
   int hops = 1;
 
   template <class Visitor>
@@ -27,6 +28,8 @@ struct FuzzyNeedleConfig {
             {.help = "Categories in use: the first of a fixed list (fish, bird, tree …).", .min = 2, .max = 20});
     v.field("members_per_category", members_per_category, {.help = "Members in use of each, best known first.", .min = 1, .max = 12});
     v.field("num_verbs", num_verbs, {.help = "Verbs in use (noticed/saw, sketched/drew …).", .min = 1, .max = 8});
+    v.field("object_first", object_first,
+            {.help = "Share of needles that name the thing before the person (\"It was a salmon that Marlow noticed.\").", .min = 0, .max = 1});
     v.field("hops", hops, {.help = "2: the question asks for the neighbour of the person in the needle.", .min = 1, .max = 2});
   }
 };
@@ -37,6 +40,7 @@ std::unique_ptr<TaskBuilder> make_fuzzy_needle(const Json& entry, const Corpus& 
 struct VerbPair {
   const char* needle;        // "{} noticed {} {}."
   const char* needle_other;  // another phrasing of the same
+  const char* object_first;  // blanks: article noun {name}: "It was {} {} that {} noticed."
   const char* question;      // "Who saw {} {}?"
   const char* asked_of;      // "Who lives beside the person who saw {} {}?"
   const char* decoys[3];     // "{} asked who saw {} {}."

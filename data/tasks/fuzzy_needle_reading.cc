@@ -68,15 +68,17 @@ Reading read_fuzzy_needle(const Item& item, const Corpus& corpus) {
       continue;
     }
     for (std::size_t verb = 0; verb < verbs.size(); ++verb) {
-      const auto note = [&](const char* pattern, bool is_needle) {
+      const auto note = [&](const char* pattern, bool is_needle, std::size_t name_blank = 0, std::size_t noun_blank = 2) {
         const auto words = match(sentence.text, pattern);
         if (!words) return;
-        if (is_needle) needles.push_back({std::string((*words)[0]), std::string((*words)[2]), verb, sentence});
-        if (question->hops == 1) people.push_back({std::string((*words)[0]), sentence.span.start});
-        reading.entities.emplace_back((*words)[0]);
+        const std::string name((*words)[name_blank]);
+        if (is_needle) needles.push_back({name, std::string((*words)[noun_blank]), verb, sentence});
+        if (question->hops == 1) people.push_back({name, sentence.span.start});
+        reading.entities.push_back(name);
       };
       note(verbs[verb].needle, true);
       note(verbs[verb].needle_other, true);
+      note(verbs[verb].object_first, true, 2, 1);
       for (const char* decoy : verbs[verb].decoys) note(decoy, false);
     }
   }
@@ -105,8 +107,14 @@ Reading read_fuzzy_needle(const Item& item, const Corpus& corpus) {
     }
   }
   reading.answers.assign(answers.begin(), answers.end());
-  const std::string& last = item.gold_chain.back();  // the needle, or who lives beside its person
-  reading.oracle_answer = last.substr(0, last.find(' '));
+  // The chain's last step is the needle, or who lives beside its person.
+  for (const Needle& needle : needles) {
+    if (item.gold_chain.back() == needle.sentence.text) reading.oracle_answer = needle.name;
+  }
+  if (reading.oracle_answer.empty()) {
+    const auto words = match(item.gold_chain.back(), kNeighbourPattern);
+    if (words) reading.oracle_answer = (*words)[0];
+  }
   return reading;
 }
 
