@@ -11,8 +11,8 @@
 namespace longbow::rewards {
 
 struct RewardInput {
-  std::string_view prediction;             // the completion's text
-  const std::vector<std::string>& answers; // gold and aliases
+  std::string_view prediction;              // the completion's text
+  const std::vector<std::string>& answers;  // gold and aliases
   std::string_view question;
   const Json& params;
 };

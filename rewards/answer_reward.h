@@ -1,0 +1,36 @@
+// What every reward of an answer does around its own comparison: extract, compare with each alias, keep the best.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "rewards/extract.h"
+#include "rewards/reward.h"
+
+namespace longbow::rewards {
+
+struct Comparison {
+  double score = 0;
+  std::string reason;
+};
+
+/// `text` as a result shows it: at most 2000 bytes, cut between characters.
+std::string shown(std::string_view text);
+
+/// `compare(extraction, answer)` gives a Comparison; the best of all aliases is the result, the first on a tie.
+template <class Compare>
+RewardResult best_over_answers(const RewardInput& input, Compare compare) {
+  const Extraction extraction = extract_answer(input.prediction);
+  if (!extraction.failure.empty()) return {0.0, "", extraction.failure};
+  if (extraction.text.empty()) return {0.0, "", "no answer"};
+  Comparison best{-1, "no gold answer to compare with"};
+  for (const std::string& answer : input.answers) {
+    Comparison comparison = compare(extraction, std::string_view(answer));
+    if (comparison.score > best.score) best = std::move(comparison);
+    if (best.score == 1) break;
+  }
+  return {best.score < 0 ? 0 : best.score, shown(extraction.text), std::move(best.reason)};
+}
+
+}  // namespace longbow::rewards

@@ -1,0 +1,100 @@
+#include "rewards/number_rewards.h"
+
+#include "core/errors.h"
+#include "rewards/answer_reward.h"
+#include "rewards/number_reader.h"
+#include "rewards/unicode.h"
+
+namespace longbow::rewards {
+namespace {
+
+double relative_tolerance(const Json& params) {
+  const Json* value = params.find("rel_tol");
+  if (value == nullptr) return 0;
+  if (!value->is_number() || !(value->as_number() >= 0 && value->as_number() < 1)) {
+    throw UserError(concat("reward numeric: expected params.rel_tol between 0 and 1, got ", value->dump()));
+  }
+  return value->as_number();
+}
+
+std::string without_spaces(std::string_view text) {
+  std::string compact;
+  for (const char c : text) {
+    if (c != ' ' && c != '\x01') compact += c;
+  }
+  while (!compact.empty() && compact.back() == '.') compact.pop_back();
+  return compact;
+}
+
+// A fraction over nothing but zeros, which no other check sees when both sides write it.
+bool divides_by_zero(std::string_view expression) {
+  for (const std::string_view zero : {"}{0}", "}0", "/0"}) {
+    const std::size_t at = expression.find(zero);
+    if (at == std::string_view::npos) continue;
+    const std::string_view rest = expression.substr(at + zero.size());
+    if (zero.back() == '}' || rest.empty() || (rest[0] != '.' && !(rest[0] >= '0' && rest[0] <= '9'))) return true;
+  }
+  return expression.find("\\frac") != std::string_view::npos && expression.ends_with("0}") && expression.ends_with("{0}");
+}
+
+std::vector<std::string> codes(std::string_view text) {
+  std::vector<std::string> found;
+  std::string word;
+  const auto finish = [&] {
+    while (!word.empty() && word.back() == '-') word.pop_back();
+    if (word.find_first_of("0123456789") != std::string::npos) found.push_back(word);
+    word.clear();
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    const char32_t c = next_code_point(text, at);
+    if (is_invisible(c)) continue;
+    const bool inner_hyphen = c == '-' && !word.empty();
+    if (inner_hyphen || c == '_' || !(is_space(c) || is_punctuation(c))) {
+      append_utf8(to_lower(c), word);  // letters of any script: a code glued to one is another word
+    } else {
+      finish();
+    }
+  }
+  finish();
+  return found;
+}
+
+}  // namespace
+
+RewardResult numeric(const RewardInput& input) {
+  const double tolerance = relative_tolerance(input.params);
+  return best_over_answers(input, [&](const Extraction& extraction, std::string_view gold) -> Comparison {
+    const std::optional<Number> expected = read_number(gold);
+    if (!expected) return {0, "the gold answer is no number"};
+    std::optional<Number> number = read_number(extraction.text);
+    if (!number) number = read_only_number(extraction.text);
+    if (!number) return {0, "the answer is not one number"};
+    if (*number == *expected) return {1, "equal"};
+    return number->within(*expected, tolerance) ? Comparison{1, "within the tolerance"} : Comparison{0, "another number"};
+  });
+}
+
+RewardResult math(const RewardInput& input) {
+  return best_over_answers(input, [](const Extraction& extraction, std::string_view gold) -> Comparison {
+    const std::optional<Number> number = read_number(extraction.text), expected = read_number(gold);
+    if (number && expected) return *number == *expected ? Comparison{1, "equal"} : Comparison{0, "another number"};
+    if (number || expected) return {0, number ? "a number where none is expected" : "not a number"};
+    const std::string left = without_spaces(plain_math(extraction.text)), right = without_spaces(plain_math(gold));
+    if (left.empty() || left != right) return {0, "not the same expression"};
+    return divides_by_zero(left) ? Comparison{0, "divides by zero"} : Comparison{1, "the same expression"};
+  });
+}
+
+RewardResult key_code(const RewardInput& input) {
+  return best_over_answers(input, [](const Extraction& extraction, std::string_view gold) -> Comparison {
+    const std::vector<std::string> expected = codes(gold), found = codes(extraction.text);
+    if (expected.size() != 1) return {0, "the gold answer is not one code"};
+    if (found.empty()) return {0, "no code"};
+    for (const std::string& code : found) {
+      if (code != found.front()) return {0, "more than one code"};
+    }
+    return found.front() == expected.front() ? Comparison{1, "the code"} : Comparison{0, "another code"};
+  });
+}
+
+}  // namespace longbow::rewards
