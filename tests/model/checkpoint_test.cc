@@ -1,6 +1,7 @@
 // Files: safetensors (written, read, sharded, corrupt), checkpoint directories and weight snapshots.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
@@ -25,7 +26,7 @@ using kernels::DType;
 class Checkpoint : public testing::Test {
  protected:
   void SetUp() override {
-    dir_ = testing::TempDir() + "longbow_" + testing::UnitTest::GetInstance()->current_test_info()->name();
+    dir_ = testing::TempDir() + "longbow_" + std::to_string(::getpid()) + testing::UnitTest::GetInstance()->current_test_info()->name();
     fs::remove_all(dir_);
     fs::create_directories(dir_);
   }

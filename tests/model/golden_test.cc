@@ -1,8 +1,10 @@
 // Logits and log-probabilities of transformers' SmolLM3ForCausalLM on a tiny SWA-NoPE checkpoint that transformers itself wrote
 // (tools/oracle/model_golden.py), around the window's edge. We write the checkpoint again and read it back, too.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <filesystem>
 
 #include "model/checkpoint_dir.h"
 #include "tests/model/tiny_model.h"
@@ -80,9 +82,10 @@ TEST(Golden, TheFloat64ReferenceMatchesTransformersToo) {
 
 TEST(Golden, SurvivesOurOwnWriter) {
   const Loaded model(std::string(kGolden) + "/checkpoint");
-  const std::string dir = testing::TempDir() + "longbow_golden_again";
+  const std::string dir = testing::TempDir() + "longbow_golden_" + std::to_string(::getpid());
   save_checkpoint_dir(dir, model.config, model.layout, model.weights, kernels::DType::bf16, "");
   expect_golden(Loaded(dir), kernels::DType::f32, kTolerance);
+  std::filesystem::remove_all(dir);
 }
 
 }  // namespace
