@@ -7,6 +7,7 @@
 #include "core/interrupt.h"
 #include "tools/commands.h"
 #include "tools/recipe_options.h"
+#include "tools/report_page.h"
 #include "trainer/lm_trainer.h"
 
 namespace longbow::tools {
@@ -25,6 +26,7 @@ void run(const RecipeOptions& options, Start start) {
   trainer_options.run_dir = options.run_directory();
   trainer_options.resume = options.resume;
   const Json result = trainer::run_lm_training(pool, recipe, trainer_options);
+  write_run_report(trainer_options.run_dir);
   if (options.json) {
     std::cout << result.dump() << "\n";
   } else {

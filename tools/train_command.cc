@@ -11,6 +11,7 @@
 #include "core/process.h"
 #include "tools/commands.h"
 #include "tools/recipe_options.h"
+#include "tools/report_page.h"
 #include "trainer/learner.h"
 
 namespace longbow::tools {
@@ -90,7 +91,9 @@ void run(const LearnerArguments& arguments, bool with_workers) {
     workers.start(endpoint);
   };
   options.on_wait = [&] { workers.look_after(); };
-  print_result(arguments.recipe, trainer::run_learner(pool, recipe, options));
+  const Json result = trainer::run_learner(pool, recipe, options);
+  write_run_report(run_dir);
+  print_result(arguments.recipe, result);
 }
 
 }  // namespace
