@@ -37,12 +37,14 @@ struct RecallKnobs {
   std::int64_t min_needles = 2;
   std::int64_t max_needles = 3;
   std::int64_t code_digits = 4;
+  bool brief = false;
 
   template <class Visitor>
   void visit(Visitor& v) {
     v.field("min_needles", min_needles, {.help = "Fewest sentences to be recalled.", .min = 1, .max = 1000});
     v.field("max_needles", max_needles, {.help = "Most sentences to be recalled; all are asked for.", .min = 1, .max = 1000});
     v.field("code_digits", code_digits, {.help = "Digits of a code.", .min = 1, .max = 12});
+    v.field("brief", brief, {.help = "Answer with the code alone: every answer token is then one to be copied."});
   }
 };
 
@@ -133,7 +135,7 @@ LmDocument recall(const LmMaterial& material, const RecallKnobs& knobs, std::int
     const std::string code = digits(rng, knobs.code_digits);
     const std::string sentence = fill(kCodePattern, {name, code});
     sentences.push_back(sentence);
-    turns.emplace_back(concat("What is the code of ", name, "?"), concat(sentence, " The answer is ", code, "."));
+    turns.emplace_back(concat("What is the code of ", name, "?"), knobs.brief ? code : concat(sentence, " The answer is ", code, "."));
   }
   rng.shuffle(turns);
   LmDocument tail;
