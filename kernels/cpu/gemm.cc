@@ -12,7 +12,7 @@
 namespace longbow::kernels {
 namespace {
 
-constexpr std::int64_t kChunkRows = 448;         // rows of A whose slice stays in a second-level cache
+constexpr std::int64_t kChunkRows = 512;         // rows of A whose slice stays in a second-level cache
 constexpr std::int64_t kPackedValues = 1 << 20;  // of A at a time
 constexpr std::int64_t kGroupPanels = 4;
 constexpr std::int64_t kGroupColumns = kGroupPanels * kPanelWidth;
@@ -164,8 +164,10 @@ GemmKernels gemm_kernels() {
 void multiply(ThreadPool& pool, const Product& product) {
   const GemmKernels kernels = gemm_kernels();
   const std::vector<Slice> slices = cut_slices(product);
-  for (std::int64_t row = 0; row < product.m; row += kChunkRows) {
-    const std::int64_t rows = std::min(kChunkRows, product.m - row);
+  const std::int64_t chunks = ceil_div(product.m, kChunkRows);
+  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
+    const std::int64_t row = product.m * chunk / chunks;
+    const std::int64_t rows = product.m * (chunk + 1) / chunks - row;
     const std::int64_t at_once = std::max<std::int64_t>(8, kPackedValues / (rows * kSliceSteps));
     for (std::size_t first = 0; first < slices.size(); first += at_once) {
       const std::size_t count = std::min<std::size_t>(at_once, slices.size() - first);

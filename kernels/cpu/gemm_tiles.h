@@ -153,26 +153,43 @@ inline std::uint32_t word_pair(const float* p, std::int64_t next, bool last) {
 }
 
 // Word w of the output row for value i is word(source of value i at that step, distance to the next step, is the last odd step).
-// 16 x 16 blocks: a transposed source is read and written a cache line at a time.
+// Sixteen words of a value at a time: they are made as vectors, then scattered.
 template <int steps_per_word, auto word>
 void transpose(const float* source, std::int64_t stride, std::int64_t count, std::int64_t width, std::int64_t steps, std::uint32_t* out) {
+  constexpr int kWords = 16;
+  const std::int64_t full = steps / (kWords * steps_per_word) * kWords;
   const std::int64_t words = (steps + steps_per_word - 1) / steps_per_word;
-  for (std::int64_t w0 = 0; w0 < words; w0 += 16) {
-    const std::int64_t w1 = w0 + 16 < words ? w0 + 16 : words;
-    for (std::int64_t i = 0; i < width; ++i) {
-      const float* row = source + i * stride;
-      for (std::int64_t w = w0; w < w1; ++w) {
-        const std::int64_t k = w * steps_per_word;
-        out[w * width + i] = i < count ? word(row + k, 1, k + 1 == steps) : 0;
-      }
+  for (std::int64_t w0 = 0; w0 < full; w0 += kWords) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const float* row = source + i * stride + w0 * steps_per_word;
+      std::uint32_t made[kWords];
+      for (int w = 0; w < kWords; ++w) made[w] = word(row + w * steps_per_word, 1, false);
+      for (int w = 0; w < kWords; ++w) out[(w0 + w) * width + i] = made[w];
     }
+  }
+  for (std::int64_t w = full; w < words; ++w) {
+    const std::int64_t k = w * steps_per_word;
+    for (std::int64_t i = 0; i < count; ++i) out[w * width + i] = word(source + i * stride + k, 1, k + 1 == steps);
+  }
+  if (count == width) return;
+  for (std::int64_t w = 0; w < words; ++w) {
+    for (std::int64_t i = count; i < width; ++i) out[w * width + i] = 0;
   }
 }
 
+// Sixteen words at a time where that stays inside the source (it may run into the next step) and inside `out` (the next step's words
+// overwrite what is too much).
 template <int steps_per_word, auto word>
 void gather(const float* source, std::int64_t stride, std::int64_t count, std::int64_t width, std::int64_t steps, std::uint32_t* out) {
+  constexpr int kWords = 16;
+  const std::uint32_t* end = out + (steps + steps_per_word - 1) / steps_per_word * width;
+  const bool wide = count == width && count + stride >= kWords;
   for (std::int64_t k = 0; k < steps; k += steps_per_word, out += width) {
     const float* row = source + k * stride;
+    if (width == kWords ? count == kWords && k + steps_per_word <= steps : wide && k + steps_per_word < steps && out + kWords <= end) {
+      for (int i = 0; i < kWords; ++i) out[i] = word(row + i, stride, false);
+      continue;
+    }
     const bool last = k + 1 == steps;
     for (std::int64_t i = 0; i < count; ++i) out[i] = word(row + i, stride, last);
     for (std::int64_t i = count; i < width; ++i) out[i] = 0;
