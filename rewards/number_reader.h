@@ -9,10 +9,6 @@
 
 namespace longbow::rewards {
 
-/// LaTeX and Unicode spellings brought to one plain form: dollar signs, spacing commands, \left, \right, braces of \text and degree signs
-/// go; \dfrac and \tfrac become \frac, \times and "×" become "*", every dash before a digit "-", "{,}" a comma. Cost: linear.
-std::string plain_math(std::string_view text);
-
 /// The number that the whole of `text` (in any spelling) states: "42", "-1,234.50", "1 234" (no-break or thin), "3/4", "3 1/2",
 /// "\frac{1}{2}", "\dfrac12" , "1.5e-3", "1.5 \times 10^{-3}", "12.5\%" (= 0.125), "$3 million", "x = 5", "5 cm". Nothing for anything
 /// else: no sums, no roots, a wrong thousands separator ("1,00"), a zero denominator, nesting beyond 32.

@@ -3,6 +3,7 @@
 #include "core/errors.h"
 #include "rewards/answer_reward.h"
 #include "rewards/number_reader.h"
+#include "rewards/plain_math.h"
 #include "rewards/unicode.h"
 
 namespace longbow::rewards {
@@ -20,7 +21,7 @@ double relative_tolerance(const Json& params) {
 std::string without_spaces(std::string_view text) {
   std::string compact;
   for (const char c : text) {
-    if (c != ' ' && c != '\x01') compact += c;
+    if (c != ' ' && c != kThinSpace) compact += c;
   }
   while (!compact.empty() && compact.back() == '.') compact.pop_back();
   return compact;

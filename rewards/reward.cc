@@ -6,6 +6,8 @@
 #include "core/did_you_mean.h"
 #include "core/errors.h"
 #include "rewards/answer_reward.h"
+#include "rewards/gates.h"
+#include "rewards/multiple_choice.h"
 #include "rewards/number_rewards.h"
 #include "rewards/unicode.h"
 #include "rewards/word_rewards.h"
@@ -16,21 +18,42 @@ namespace {
 struct Entry {
   std::string_view name;
   RewardFunction function;
+  bool compares_answers;
 };
 
 constexpr Entry kRewards[] = {
-    {"exact_match", exact_match}, {"sub_em", sub_em}, {"f1", f1}, {"recall_guarded", recall_guarded}, {"numeric", numeric}, {"math", math},
-    {"key_code", key_code},
+    {"exact_match", exact_match, true},
+    {"sub_em", sub_em, true},
+    {"f1", f1, true},
+    {"recall_guarded", recall_guarded, true},
+    {"multiple_choice", multiple_choice, true},
+    {"numeric", numeric, true},
+    {"math", math, true},
+    {"key_code", key_code, true},
+    {"judge_parse", judge_parse, false},
+    {"format", format, false},
+    {"repetition", repetition, false},
+    {"overlong", overlong, false},
 };
 
-}  // namespace
+// Names that the command line's contract promises and a later version brings.
+constexpr std::string_view kLater[] = {"ordered_list", "set_f1", "sequence_ratio", "table_rows", "ndcg", "pairwise", "context_fbeta"};
 
-RewardFunction find_reward(std::string_view name) {
+const Entry& entry_of(std::string_view name) {
   for (const Entry& entry : kRewards) {
-    if (entry.name == name) return entry.function;
+    if (entry.name == name) return entry;
+  }
+  if (std::find(std::begin(kLater), std::end(kLater), name) != std::end(kLater)) {
+    throw UserError(concat("reward: ", name, " is not built yet"), "an external reward command can score it meanwhile");
   }
   throw UserError(concat("reward: expected the name of a reward, got \"", name, "\"", did_you_mean(name, reward_names())));
 }
+
+}  // namespace
+
+RewardFunction find_reward(std::string_view name) { return entry_of(name).function; }
+
+bool reward_compares_answers(std::string_view name) { return entry_of(name).compares_answers; }
 
 std::vector<std::string> reward_names() {
   std::vector<std::string> names;

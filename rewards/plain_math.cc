@@ -1,0 +1,94 @@
+#include "rewards/plain_math.h"
+
+#include <algorithm>
+
+#include "rewards/unicode.h"
+
+namespace longbow::rewards {
+namespace {
+
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+}  // namespace
+
+std::string plain_math(std::string_view text) {
+  struct Replacement {
+    std::string_view from, to;
+  };
+  // Longest first where one begins another.
+  static constexpr Replacement kReplacements[] = {
+      {"\\dfrac", "\\frac"},
+      {"\\tfrac", "\\frac"},
+      {"\\cfrac", "\\frac"},
+      {"\\displaystyle", ""},
+      {"\\left", ""},
+      {"\\right", ""},
+      {"\\times", "*"},
+      {"\\cdot", "*"},
+      {"^{\\circ}", ""},
+      {"^\\circ", ""},
+      {"\\%", "%"},
+      {"\\$", ""},
+      {"{,}", ","},
+      {"\\,", "\x01"},
+      {"\\!", ""},
+      {"\\;", " "},
+      {"\\:", " "},
+      {"\\ ", " "},
+      {"\\(", ""},
+      {"\\)", ""},
+      {"\\[", ""},
+      {"\\]", ""},
+      {"$", ""},
+      {"**", ""},
+      {"~", " "},
+  };
+  static constexpr std::string_view kTextCommands[] = {"\\textbf{", "\\textit{", "\\text{", "\\mathrm{", "\\mathbf{", "\\mbox{"};
+  std::string plain;
+  std::string closers;  // of open braces: 't' closes a text command and goes, 'k' is kept
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view rest = text.substr(at);
+    const auto* replacement = std::find_if(std::begin(kReplacements), std::end(kReplacements),
+                                           [&](const Replacement& candidate) { return rest.starts_with(candidate.from); });
+    // \leftarrow is not \left
+    if (replacement != std::end(kReplacements) && is_letter(replacement->from.back()) && replacement->from[0] == '\\' &&
+        replacement->to != "\\frac" && rest.size() > replacement->from.size() && is_letter(rest[replacement->from.size()])) {
+      replacement = std::end(kReplacements);
+    }
+    if (replacement != std::end(kReplacements)) {
+      plain += replacement->to;
+      at += replacement->from.size();
+      continue;
+    }
+    const auto* command = std::find_if(std::begin(kTextCommands), std::end(kTextCommands),
+                                       [&](std::string_view candidate) { return rest.starts_with(candidate); });
+    if (command != std::end(kTextCommands)) {
+      if (!plain.empty()) plain += ' ';
+      closers += 't';
+      at += command->size();
+      continue;
+    }
+    const char32_t c = next_code_point(text, at);
+    if (c == '{') {
+      closers += 'k';
+      plain += '{';
+    } else if (c == '}') {
+      const char kind = closers.empty() ? 'k' : closers.back();
+      if (!closers.empty()) closers.pop_back();
+      if (kind == 'k') plain += '}';
+    } else if (c == 0x2212 || (c >= 0x2010 && c <= 0x2015) || c == 0xFE63 || c == 0xFF0D) {
+      plain += '-';
+    } else if (c == 0xD7 || c == 0x22C5) {
+      plain += '*';
+    } else if (c == 0xA0 || c == 0x2009 || c == 0x202F) {
+      plain += kThinSpace;
+    } else if (is_space(c)) {
+      plain += ' ';
+    } else if (!is_invisible(c) && c != 0xB0) {
+      append_utf8(c, plain);
+    }
+  }
+  return plain;
+}
+
+}  // namespace longbow::rewards
