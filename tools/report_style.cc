@@ -68,6 +68,7 @@ td i { display: inline-block; width: 10px; height: 10px; border-radius: 3px; bac
   white-space: nowrap; z-index: 2; } #tip i { display: inline-block; width: 8px; height: 8px; border-radius: 2px; margin-right: 6px; }
 footer { color: var(--soft); font-size: 13px; margin-top: 36px; }
 @media (max-width: 860px) { figure, figure.wide { grid-column: span 6; } .sample { grid-template-columns: 1fr; } .sample h3 { grid-column: span 1; } main { padding: 22px 14px; } }
+figure.full { overflow-x: auto; } figure.full > svg { min-width: 680px; }
 @media print { body { background: none; } #tip { display: none; } }
 )css";
 
