@@ -1,9 +1,10 @@
+// The head's rows, a tile at a time: logits by linear_forward into scratch, then each row on its own. The backward pass turns the
+// tile's logits into their gradient in place and hands them to the linear layer's gradients.
 #include "kernels/logprob.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <vector>
 
 #include "kernels/cpu/row_kernels.h"
 
@@ -18,14 +19,25 @@ float* tile_logits(ThreadPool& pool, const float* hidden, std::int64_t rows, con
   return scratch.data();
 }
 
+/// A row's softmax, as every caller computes it: scaled logits are z = (logit - largest) * inv_temperature, all <= 0.
+struct RowSoftmax {
+  float largest;
+  double sum;  // of exp(z)
+  float log_sum;
+
+  RowSoftmax(const RowKernels& kernels, const float* logits, std::int64_t vocab, float inv_temperature)
+      : largest(kernels.row_max(logits, vocab)),
+        sum(kernels.exp_sum(logits, vocab, largest, inv_temperature)),
+        log_sum(static_cast<float>(std::log(sum))) {}
+  float logsumexp(float inv_temperature) const { return largest * inv_temperature + log_sum; }
+};
+
 }  // namespace
 
 std::int64_t logprob_tile_rows(std::int64_t vocab) { return std::clamp<std::int64_t>((1 << 20) / vocab, 64, 512); }
 
 float row_logsumexp(const float* logits, std::int64_t vocab, float inv_temperature) {
-  const RowKernels kernels = row_kernels();
-  const float largest = kernels.row_max(logits, vocab, inv_temperature);
-  return largest + std::log(kernels.exp_sum(logits, vocab, inv_temperature, largest));
+  return RowSoftmax(row_kernels(), logits, vocab, inv_temperature).logsumexp(inv_temperature);
 }
 
 void lm_head_logprobs(ThreadPool& pool, const float* hidden, std::int64_t rows, const PackedMatrix& head, const std::int32_t* targets,
@@ -39,9 +51,13 @@ void lm_head_logprobs(ThreadPool& pool, const float* hidden, std::int64_t rows, 
     pool.parallel_for(count, [&](std::int64_t i, int) {
       const float* row = logits + i * vocab;
       const std::int64_t r = first + i;
-      const float row_lse = row_logsumexp(row, vocab, inv_temperature);
+      const RowSoftmax softmax(kernels, row, vocab, inv_temperature);
+      const float row_lse = softmax.logsumexp(inv_temperature);
       logprobs[r] = targets[r] < 0 ? 0.0f : inv_temperature * row[targets[r]] - row_lse;
-      if (entropies != nullptr) entropies[r] = row_lse - kernels.expected_logit(row, vocab, inv_temperature, row_lse);
+      if (entropies != nullptr) {  // log Σ exp(z) - E[z]
+        const double mean = kernels.weighted_exp_sum(row, vocab, softmax.largest, inv_temperature) / softmax.sum;
+        entropies[r] = static_cast<float>(softmax.log_sum - mean);
+      }
       if (lse != nullptr) lse[r] = row_lse;
     });
   }
@@ -65,11 +81,12 @@ void lm_head_backward(ThreadPool& pool, const float* hidden, std::int64_t rows, 
         std::memset(row, 0, sizeof(float) * vocab);
         return;
       }
-      // d logprob / d logit = (onehot - p) / T; d entropy / d logit = -p (logit - E[logit]) / T, logits already scaled by 1 / T.
-      const float row_lse = row_logsumexp(row, vocab, inv_temperature);
+      // d logprob / d logit = (onehot - p) / T; d entropy / d logit = -p (z - log_sum + entropy) / T = -p (z - E[z]) / T.
+      const RowSoftmax softmax(kernels, row, vocab, inv_temperature);
       const float dentropy = dentropies != nullptr ? dentropies[r] : 0.0f;
-      const float mean = dentropy != 0.0f ? kernels.expected_logit(row, vocab, inv_temperature, row_lse) : 0.0f;
-      kernels.softmax_scaled(row, vocab, inv_temperature, row_lse, -dlogprobs[r] * inv_temperature, -dentropy * inv_temperature, mean);
+      const double mean = dentropy == 0 ? 0 : kernels.weighted_exp_sum(row, vocab, softmax.largest, inv_temperature) / softmax.sum;
+      kernels.softmax_gradient(row, vocab, softmax.largest, inv_temperature, softmax.log_sum, -dlogprobs[r] * inv_temperature,
+                               -dentropy * inv_temperature, static_cast<float>(mean));
       row[targets[r]] += dlogprobs[r] * inv_temperature;
     });
     linear_backward_input(pool, dlogits, count, dim, {&block, 1}, head.dtype(), dhidden + first * dim);

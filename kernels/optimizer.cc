@@ -1,3 +1,4 @@
+// AdamW and gradient norms in blocks of a fixed size, whatever the thread count.
 #include "kernels/optimizer.h"
 
 #include <algorithm>
@@ -13,7 +14,8 @@ constexpr std::int64_t kBlock = 4096;
 
 }  // namespace
 
-void adamw(ThreadPool& pool, const AdamWStep& options, std::int64_t size, const float* gradient, float* weight, float* moment1, float* moment2) {
+void adamw(ThreadPool& pool, const AdamWStep& options, std::int64_t size, const float* gradient, float* weight, float* moment1,
+           float* moment2) {
   const RowKernels kernels = row_kernels();
   const auto step = static_cast<double>(options.step);
   const auto correction1 = static_cast<float>(1.0 / (1.0 - std::pow(static_cast<double>(options.beta1), step)));

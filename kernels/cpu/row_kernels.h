@@ -14,19 +14,22 @@ struct RowKernels {
   /// dx [dim] += the gradient of the norm.
   void (*rmsnorm_backward)(const float* dy, const float* x, float rstd, const float* weight, std::int64_t dim, float* dx);
   /// sum [columns] += over rows of dy * x * rstd[row]; arrays start at the first column.
-  void (*rmsnorm_weight_gradient)(const float* dy, const float* x, const float* rstd, std::int64_t rows, std::int64_t stride, std::int64_t columns, float* sum);
+  void (*rmsnorm_weight_gradient)(const float* dy, const float* x, const float* rstd, std::int64_t rows, std::int64_t stride,
+                                  std::int64_t columns, float* sum);
+  /// cosine, sine [half] of position * inv_freq.
+  void (*rope_angles)(std::int32_t position, const float* inv_freq, std::int64_t half, float* cosine, float* sine);
   /// Rotates pairs (i, i + half) of one head.
   void (*rotate)(float* head, const float* cosine, const float* sine, std::int64_t half);
   void (*swiglu)(const float* gate, const float* up, std::int64_t dim, float* act);
   void (*swiglu_backward)(const float* dact, const float* gate, const float* up, std::int64_t dim, float* dgate, float* dup);
-  /// max of scale * x.
-  float (*row_max)(const float* x, std::int64_t size, float scale);
-  /// Σ exp(scale * x - shift).
-  float (*exp_sum)(const float* x, std::int64_t size, float scale, float shift);
-  /// Σ exp(scale * x - lse) * (scale * x): the expected scaled logit, for entropies.
-  float (*expected_logit)(const float* x, std::int64_t size, float scale, float lse);
-  /// x = factor * exp(scale * x - lse), in place; with `entropy_factor` plus entropy_factor * p * (scale * x - mean).
-  void (*softmax_scaled)(float* x, std::int64_t size, float scale, float lse, float factor, float entropy_factor, float mean);
+  float (*row_max)(const float* x, std::int64_t size);
+  /// Σ exp(z) with z = (x - largest) * scale.
+  double (*exp_sum)(const float* x, std::int64_t size, float largest, float scale);
+  /// Σ exp(z) z: divided by exp_sum, the mean of z under the softmax.
+  double (*weighted_exp_sum)(const float* x, std::int64_t size, float largest, float scale);
+  /// In place, x = p * (factor + entropy_factor * (z - mean)) with p = exp(z - log_sum).
+  void (*softmax_gradient)(float* x, std::int64_t size, float largest, float scale, float log_sum, float factor, float entropy_factor,
+                           float mean);
   void (*adamw)(const AdamWStep& options, float correction1, float correction2, std::int64_t size, const float* gradient, float* weight,
                 float* moment1, float* moment2);
   double (*sum_of_squares)(const float* values, std::int64_t size);

@@ -1,7 +1,4 @@
 // Row-wise arithmetic, compiled once per instruction set: the including source defines LONGBOW_ROW_ISA, a namespace of its own.
-#include <cmath>
-#include <cstring>
-
 #include "kernels/cpu/row_kernels.h"
 #include "kernels/cpu/vector.h"
 
@@ -28,7 +25,7 @@ float rmsnorm(const float* x, std::int64_t dim, const float* weight, float eps, 
     const Vec v = get(x);
     squares = fma(v, v, squares);
   });
-  const float rstd = 1.0f / std::sqrt(reduce_add(squares) / static_cast<float>(dim) + eps);
+  const float rstd = 1.0f / __builtin_sqrtf(reduce_add(squares) / static_cast<float>(dim) + eps);
   for_each_vector(dim, [&](auto get, auto put) { put(y, get(x) * broadcast(rstd) * get(weight)); });
   return rstd;
 }
@@ -40,13 +37,41 @@ void rmsnorm_backward(const float* dy, const float* x, float rstd, const float* 
   for_each_vector(dim, [&](auto get, auto put) { put(dx, get(dx) + broadcast(rstd) * (get(dy) * get(weight) - get(x) * scale)); });
 }
 
-void rmsnorm_weight_gradient(const float* dy, const float* x, const float* rstd, std::int64_t rows, std::int64_t stride, std::int64_t columns,
-                             float* sum) {
-  for_each_vector(columns, [&](auto get, auto put) {
-    Vec total = get(sum);
-    for (std::int64_t r = 0; r < rows; ++r) total = fma(get(dy + r * stride) * get(x + r * stride), broadcast(rstd[r]), total);
-    put(sum, total);
-  });
+// Rows in blocks, each summed on its own: the error then grows with the number of blocks, not of rows.
+void rmsnorm_weight_gradient(const float* dy, const float* x, const float* rstd, std::int64_t rows, std::int64_t stride,
+                             std::int64_t columns, float* sum) {
+  constexpr std::int64_t kBlock = 64;
+  for (std::int64_t first = 0; first < rows; first += kBlock) {
+    const std::int64_t end = first + kBlock < rows ? first + kBlock : rows;
+    for_each_vector(columns, [&](auto get, auto put) {
+      Vec total = {};
+      for (std::int64_t r = first; r < end; ++r) total = fma(get(dy + r * stride) * get(x + r * stride), broadcast(rstd[r]), total);
+      put(sum, get(sum) + total);
+    });
+  }
+}
+
+// The angle is reduced to turns in double, so that positions of millions keep all their digits; what is left of it is small enough
+// for float polynomials (S. Moshier's Cephes, sinf and cosf, on [-pi/4, pi/4]).
+void rope_angles(std::int32_t position, const float* __restrict inv_freq, std::int64_t half, float* __restrict cosine,
+                 float* __restrict sine) {
+  constexpr double kTurnsPerRadian = 0.15915494309189533577;
+  constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds to an integer
+  for (std::int64_t i = 0; i < half; ++i) {
+    const double quarters = position * kTurnsPerRadian * 4 * inv_freq[i];
+    const double nearest = (quarters + kRound) - kRound;
+    const double fours = (nearest * 0.25 + kRound) - kRound;
+    const auto quadrant = static_cast<int>(nearest - 4 * fours);  // -2 .. 2
+    const auto y = static_cast<float>((quarters - nearest) * 1.57079632679489661923);
+    const float yy = y * y;
+    const float s = y + y * yy * (-1.6666654611e-1f + yy * (8.3321608736e-3f + yy * -1.9515295891e-4f));
+    const float c = 1.0f - 0.5f * yy + yy * yy * (4.166664568298827e-2f + yy * (-1.388731625493765e-3f + yy * 2.443315711809948e-5f));
+    const bool odd = (quadrant & 1) != 0;
+    const float sine_sign = (quadrant & 2) != 0 ? -1.0f : 1.0f;
+    const float cosine_sign = ((quadrant + 1) & 2) != 0 ? -1.0f : 1.0f;
+    sine[i] = sine_sign * (odd ? c : s);
+    cosine[i] = cosine_sign * (odd ? s : c);
+  }
 }
 
 void rotate(float* head, const float* cosine, const float* sine, std::int64_t half) {
@@ -78,40 +103,44 @@ void swiglu_backward(const float* dact, const float* gate, const float* up, std:
   });
 }
 
-constexpr float kLowest = -3.0e38f;
+constexpr float kLowest = -3.4028234e38f;
 
-float row_max(const float* x, std::int64_t size, float scale) {
+float row_max(const float* x, std::int64_t size) {
   Vec best = broadcast(kLowest);
-  for_each_vector(size, [&](auto get, auto) { best = max(best, get(x, kLowest / 2) * broadcast(scale)); });
+  for_each_vector(size, [&](auto get, auto) { best = max(best, get(x, kLowest)); });
   return reduce_max(best);
 }
 
-float exp_sum(const float* x, std::int64_t size, float scale, float shift) {
-  Vec sum = {};
-  std::int64_t i = 0;
-  for (; i + kLanes <= size; i += kLanes) sum = sum + exp(load(x + i) * broadcast(scale) - broadcast(shift));
-  if (i < size) {
-    float tail[kLanes];
-    store(tail, exp(load_part(x + i, static_cast<int>(size - i), 0) * broadcast(scale) - broadcast(shift)));
-    sum = sum + load_part(tail, static_cast<int>(size - i), 0);
+// Sums term(x's vector) over a row: blocks of 64 vectors in float, the blocks in double. `rest` fills a tail whose term is then 0.
+template <class Term>
+inline double block_sum(const float* x, std::int64_t size, float rest, const Term& term) {
+  constexpr std::int64_t kBlock = 64 * kLanes;
+  double total = 0;
+  for (std::int64_t first = 0; first < size; first += kBlock) {
+    Vec sum = {};
+    for_each_vector(size - first < kBlock ? size - first : kBlock, [&](auto get, auto) { sum = sum + term(get(x + first, rest)); });
+    total += reduce_add(sum);
   }
-  return reduce_add(sum);
+  return total;
 }
 
-float expected_logit(const float* x, std::int64_t size, float scale, float lse) {
-  Vec sum = {};
-  for_each_vector(size, [&](auto get, auto) {  // a tail's fill of 0 adds p * 0
-    const Vec logit = get(x) * broadcast(scale);
-    sum = fma(exp(logit - broadcast(lse)), logit, sum);
+double exp_sum(const float* x, std::int64_t size, float largest, float scale) {
+  return block_sum(x, size, kLowest, [&](Vec v) { return exp((v - broadcast(largest)) * broadcast(scale)); });
+}
+
+double weighted_exp_sum(const float* x, std::int64_t size, float largest, float scale) {
+  return block_sum(x, size, largest, [&](Vec v) {
+    const Vec z = (v - broadcast(largest)) * broadcast(scale);
+    return exp(z) * z;
   });
-  return reduce_add(sum);
 }
 
-void softmax_scaled(float* x, std::int64_t size, float scale, float lse, float factor, float entropy_factor, float mean) {
+void softmax_gradient(float* x, std::int64_t size, float largest, float scale, float log_sum, float factor, float entropy_factor,
+                      float mean) {
   for_each_vector(size, [&](auto get, auto put) {
-    const Vec logit = get(x) * broadcast(scale);
-    const Vec p = exp(logit - broadcast(lse));
-    put(x, p * (broadcast(factor) + broadcast(entropy_factor) * (logit - broadcast(mean))));
+    const Vec z = (get(x) - broadcast(largest)) * broadcast(scale);
+    const Vec p = exp(z - broadcast(log_sum));
+    put(x, p * (broadcast(factor) + broadcast(entropy_factor) * (z - broadcast(mean))));
   });
 }
 
@@ -137,15 +166,16 @@ void adamw(const AdamWStep& options, float correction1, float correction2, std::
 }
 
 double sum_of_squares(const float* values, std::int64_t size) {
-  double lanes[kLanes] = {};
+  constexpr std::int64_t kSums = 16;
+  double sums[kSums] = {};
   std::int64_t i = 0;
-  for (; i + kLanes <= size; i += kLanes) {
-    for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += static_cast<double>(values[i + lane]) * values[i + lane];
+  for (; i + kSums <= size; i += kSums) {
+    for (std::int64_t lane = 0; lane < kSums; ++lane) sums[lane] += static_cast<double>(values[i + lane]) * values[i + lane];
   }
-  for (; i < size; ++i) lanes[i % kLanes] += static_cast<double>(values[i]) * values[i];
-  double sum = 0;
-  for (double lane : lanes) sum += lane;
-  return sum;
+  for (; i < size; ++i) sums[i % kSums] += static_cast<double>(values[i]) * values[i];
+  double total = 0;
+  for (const double sum : sums) total += sum;
+  return total;
 }
 
 void add(const float* x, std::int64_t size, float* sum) {
@@ -153,8 +183,20 @@ void add(const float* x, std::int64_t size, float* sum) {
 }
 
 RowKernels kernels() {
-  return {rmsnorm, rmsnorm_backward, rmsnorm_weight_gradient, rotate, swiglu, swiglu_backward, row_max, exp_sum, expected_logit, softmax_scaled, adamw,
-          sum_of_squares, add};
+  return {.rmsnorm = rmsnorm,
+          .rmsnorm_backward = rmsnorm_backward,
+          .rmsnorm_weight_gradient = rmsnorm_weight_gradient,
+          .rope_angles = rope_angles,
+          .rotate = rotate,
+          .swiglu = swiglu,
+          .swiglu_backward = swiglu_backward,
+          .row_max = row_max,
+          .exp_sum = exp_sum,
+          .weighted_exp_sum = weighted_exp_sum,
+          .softmax_gradient = softmax_gradient,
+          .adamw = adamw,
+          .sum_of_squares = sum_of_squares,
+          .add = add};
 }
 
 }  // namespace
