@@ -82,6 +82,7 @@ bool wavers(const Choice& choice) {
     const std::string_view word = leading_word(rest.substr(at));
     const char after = at + word.size() < rest.size() ? rest[at + word.size()] : ' ';
     const char before = at > 0 ? rest[at - 1] : ' ';
+    if (is_word(word, "because", "since")) return false;  // why not the others
     if (is_word(word, "maybe", "perhaps", "possibly", "unsure")) return true;
     const bool letter = word.size() == 1 && (word[0] | 32) >= 'a' && (word[0] | 32) <= 'j' && (word[0] & ~32) != choice.letter;
     const bool in_brackets = is_one_of(before, "([") && is_one_of(after, ")]");

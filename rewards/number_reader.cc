@@ -208,13 +208,17 @@ bool is_listed(std::string_view word, std::initializer_list<std::string_view> li
   return std::find(list.begin(), list.end(), word) != list.end();
 }
 
+// A letter alone is more often a variable than a unit or a word.
+bool is_variable(std::string_view word) {
+  return word.size() == 1 && std::string_view("mgshLNJWVCFKaAI").find(word[0]) == std::string_view::npos;
+}
+
 // Whether what follows a number names its unit and leaves its value alone: words, each with an optional square or cube.
 bool is_unit(std::string_view text) {
   if (text.size() > 64) return false;
   std::string word;
   const auto harmless = [&] {
-    // A letter alone after a number is more often a variable than a unit.
-    if (word.size() == 1 && std::string_view("mgshLNJWVCFK").find(word[0]) == std::string_view::npos) return false;
+    if (is_variable(word)) return false;
     return !is_listed(ascii_lower(word),
                       {"pi",      "sqrt",   "or",         "and",      "to",        "over",     "times",    "plus",    "minus",    "by",
                        "squared", "cubed",  "not",        "half",     "halves",    "third",    "thirds",   "quarter", "quarters", "fifths",
@@ -283,7 +287,8 @@ std::optional<Number> read_only_number(std::string_view text) {
       continue;
     }
     const std::string lower = ascii_lower(word);
-    if (is_listed(lower, {"not", "isn't", "never", "neither", "or", "either", "between", "maybe", "perhaps", "plus", "times"}))
+    if (is_variable(word) ||
+        is_listed(lower, {"not", "isn't", "never", "neither", "or", "either", "between", "maybe", "perhaps", "plus", "times"}))
       return std::nullopt;
     if (!word.empty()) negative_word = lower == "minus" || lower == "negative";
     const bool starts = is_digit(c) || ((c == '-' || c == '+' || c == '.') && at + 1 < plain.size() && is_digit(plain[at + 1])) ||
@@ -311,6 +316,7 @@ std::optional<Number> read_only_number(std::string_view text) {
 }
 
 bool are_different_numbers(std::string_view a, std::string_view b) {
+  if (std::max(a.size(), b.size()) > kMaxSentenceBytes) return false;
   bool a_percent = false, b_percent = false;
   const std::optional<Number> left = read_plain(plain_math(a), a_percent), right = read_plain(plain_math(b), b_percent);
   if (!left || !right) return false;

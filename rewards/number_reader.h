@@ -18,7 +18,8 @@ std::optional<Number> read_number(std::string_view text);
 /// a word or formula ("x2", "2\pi", "5!"), or when the sentence hedges or denies ("not 42", "42 or so").
 std::optional<Number> read_only_number(std::string_view text);
 
-/// `text` as two spellings of one number that punctuation would blur: "-5" and "5", "1.5" and "15". A percent sign is left out of account.
+/// `text` as two spellings of one number that punctuation would blur: "-5" and "5", "1.5" and "15". A percent sign is left out of account,
+/// and texts over 400 bytes are none.
 bool are_different_numbers(std::string_view a, std::string_view b);
 
 }  // namespace longbow::rewards

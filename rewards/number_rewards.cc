@@ -1,7 +1,10 @@
 #include "rewards/number_rewards.h"
 
+#include <algorithm>
+
 #include "core/errors.h"
 #include "rewards/answer_reward.h"
+#include "rewards/normalize.h"
 #include "rewards/number_reader.h"
 #include "rewards/plain_math.h"
 #include "rewards/unicode.h"
@@ -27,15 +30,20 @@ std::string without_spaces(std::string_view text) {
   return compact;
 }
 
-// A fraction over nothing but zeros, which no other check sees when both sides write it.
+// Whether a fraction stands over nothing but zeros, which comparing two equal expressions would never notice.
 bool divides_by_zero(std::string_view expression) {
-  for (const std::string_view zero : {"}{0}", "}0", "/0"}) {
-    const std::size_t at = expression.find(zero);
-    if (at == std::string_view::npos) continue;
-    const std::string_view rest = expression.substr(at + zero.size());
-    if (zero.back() == '}' || rest.empty() || (rest[0] != '.' && !(rest[0] >= '0' && rest[0] <= '9'))) return true;
+  const auto zeros_to = [&](std::size_t at, bool in_braces) {
+    const std::size_t end = std::min(expression.find_first_not_of("0.", at), expression.size());
+    const bool zero = expression.substr(at, end - at).find('0') != std::string_view::npos;
+    const bool more_digits = end < expression.size() && expression[end] >= '1' && expression[end] <= '9';
+    return zero && (in_braces ? end < expression.size() && expression[end] == '}' : !more_digits);
+  };
+  const bool has_fraction = expression.find("\\frac") != std::string_view::npos;
+  for (std::size_t at = 0; at + 1 < expression.size(); ++at) {
+    if (expression[at] == '/' && zeros_to(at + 1, false)) return true;
+    if (has_fraction && expression.substr(at, 2) == "}{" && zeros_to(at + 2, true)) return true;
   }
-  return expression.find("\\frac") != std::string_view::npos && expression.ends_with("0}") && expression.ends_with("{0}");
+  return false;
 }
 
 std::vector<std::string> codes(std::string_view text) {
@@ -80,6 +88,7 @@ RewardResult math(const RewardInput& input) {
     const std::optional<Number> number = read_number(extraction.text), expected = read_number(gold);
     if (number && expected) return *number == *expected ? Comparison{1, "equal"} : Comparison{0, "another number"};
     if (number || expected) return {0, number ? "a number where none is expected" : "not a number"};
+    if (normalize(gold).empty() || normalize(extraction.text).empty()) return {0, "empty after normalisation"};
     const std::string left = without_spaces(plain_math(extraction.text)), right = without_spaces(plain_math(gold));
     if (left.empty() || left != right) return {0, "not the same expression"};
     return divides_by_zero(left) ? Comparison{0, "divides by zero"} : Comparison{1, "the same expression"};

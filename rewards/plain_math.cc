@@ -47,26 +47,32 @@ std::string plain_math(std::string_view text) {
   std::string plain;
   std::string closers;  // of open braces: 't' closes a text command and goes, 'k' is kept
   for (std::size_t at = 0; at < text.size();) {
+    if (is_letter(text[at]) || (text[at] >= '0' && text[at] <= '9') || text[at] == ' ') {  // most of any text, so first
+      plain += text[at++];
+      continue;
+    }
     const std::string_view rest = text.substr(at);
-    const auto* replacement = std::find_if(std::begin(kReplacements), std::end(kReplacements),
-                                           [&](const Replacement& candidate) { return rest.starts_with(candidate.from); });
-    // \leftarrow is not \left
-    if (replacement != std::end(kReplacements) && is_letter(replacement->from.back()) && replacement->from[0] == '\\' &&
-        replacement->to != "\\frac" && rest.size() > replacement->from.size() && is_letter(rest[replacement->from.size()])) {
-      replacement = std::end(kReplacements);
-    }
-    if (replacement != std::end(kReplacements)) {
-      plain += replacement->to;
-      at += replacement->from.size();
-      continue;
-    }
-    const auto* command = std::find_if(std::begin(kTextCommands), std::end(kTextCommands),
-                                       [&](std::string_view candidate) { return rest.starts_with(candidate); });
-    if (command != std::end(kTextCommands)) {
-      if (!plain.empty()) plain += ' ';
-      closers += 't';
-      at += command->size();
-      continue;
+    if (std::string_view("\\{$*~^").find(text[at]) != std::string_view::npos) {  // what every spelling below begins with
+      const auto* replacement = std::find_if(std::begin(kReplacements), std::end(kReplacements),
+                                             [&](const Replacement& candidate) { return rest.starts_with(candidate.from); });
+      // \leftarrow is not \left
+      if (replacement != std::end(kReplacements) && is_letter(replacement->from.back()) && replacement->from[0] == '\\' &&
+          replacement->to != "\\frac" && rest.size() > replacement->from.size() && is_letter(rest[replacement->from.size()])) {
+        replacement = std::end(kReplacements);
+      }
+      if (replacement != std::end(kReplacements)) {
+        plain += replacement->to;
+        at += replacement->from.size();
+        continue;
+      }
+      const auto* command = std::find_if(std::begin(kTextCommands), std::end(kTextCommands),
+                                         [&](std::string_view candidate) { return rest.starts_with(candidate); });
+      if (command != std::end(kTextCommands)) {
+        if (!plain.empty()) plain += ' ';
+        closers += 't';
+        at += command->size();
+        continue;
+      }
     }
     const char32_t c = next_code_point(text, at);
     if (c == '{') {
