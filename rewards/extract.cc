@@ -1,6 +1,7 @@
 #include "rewards/extract.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "rewards/unicode.h"
@@ -48,10 +49,10 @@ std::optional<std::string_view> after_thinking(std::string_view prediction, std:
 
 std::optional<std::string_view> last_box(std::string_view text) {
   struct Brace {
-    std::size_t contents;
-    bool is_box;
-    std::size_t height = 0;  // of the braces inside
+    std::uint32_t contents;                     // where they begin
+    std::uint32_t is_box : 1, height : 31 = 0;  // height: of the braces inside
   };
+  text = text.substr(0, UINT32_MAX);
   std::vector<Brace> open;
   std::optional<std::string_view> box;
   std::size_t box_begin = 0, after_box = std::string_view::npos;  // after_box: where a "{" would open a box
@@ -65,11 +66,11 @@ std::optional<std::string_view> last_box(std::string_view text) {
     } else if (c == '\\') {
       ++at;  // an escaped brace, or a command's first letter
     } else if (c == '{') {
-      open.push_back({at + 1, at == after_box});
+      open.push_back({static_cast<std::uint32_t>(at + 1), at == after_box});
     } else if (c == '}' && !open.empty()) {
       const Brace brace = open.back();
       open.pop_back();
-      if (!open.empty()) open.back().height = std::max(open.back().height, brace.height + 1);
+      if (!open.empty()) open.back().height = std::max<std::uint32_t>(open.back().height, brace.height + 1);
       if (brace.is_box && brace.contents >= box_begin && brace.height <= kMaxBraceDepth) {
         box = text.substr(brace.contents, at - brace.contents);
         box_begin = brace.contents;

@@ -11,7 +11,8 @@ namespace longbow::rewards {
 namespace {
 
 constexpr std::size_t kContextBytes = 300;  // of a statement that are read; more is another sentence
-constexpr int kMaxAnchors = 64;             // statements looked at, from the last, so that a text full of them stays cheap
+constexpr std::size_t kMaxReadBytes = std::size_t{64} << 10;
+constexpr int kMaxAnchors = 64;  // statements looked at, from the last, so that a text full of them stays cheap
 
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_alnum(char c) {
@@ -68,7 +69,7 @@ std::optional<Choice> leading_choice(std::string_view text) {
   return Choice{letter, rest};
 }
 
-// Whether what follows a choice offers another letter or takes the first back.
+// Whether what follows a choice offers another letter or takes the first back; reasons against the others are neither.
 bool wavers(const Choice& choice) {
   std::string_view previous_word;
   const std::string_view rest = choice.rest;
@@ -125,7 +126,9 @@ RewardResult multiple_choice(const RewardInput& input) {
   return best_over_answers(input, [](const Extraction& extraction, std::string_view gold) -> Comparison {
     const std::optional<Choice> expected = leading_choice(gold);
     if (!expected) return {0, "the gold answer is no letter"};
-    const std::string plain = plain_math(extraction.text);
+    const std::size_t size = extraction.text.size(), read = std::min(size, kMaxReadBytes);
+    const std::size_t begin = extraction.place == AnswerPlace::everything ? size - read : 0;  // free text answers at its end
+    const std::string plain = plain_math(std::string_view(extraction.text).substr(begin, read));
     const std::optional<Choice> choice = choice_in(extraction, plain);
     if (!choice) return {0, "no letter where an answer is said"};
     if (wavers(*choice)) return {0, "more than one letter, or a hedge"};

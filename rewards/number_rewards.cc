@@ -12,6 +12,8 @@
 namespace longbow::rewards {
 namespace {
 
+constexpr std::size_t kMaxExpressionBytes = std::size_t{64} << 10;  // beyond it an answer is no number and no expression
+
 double relative_tolerance(const Json& params) {
   const Json* value = params.find("rel_tol");
   if (value == nullptr) return 0;
@@ -75,6 +77,7 @@ RewardResult numeric(const RewardInput& input) {
   return best_over_answers(input, [&](const Extraction& extraction, std::string_view gold) -> Comparison {
     const std::optional<Number> expected = read_number(gold);
     if (!expected) return {0, "the gold answer is no number"};
+    if (extraction.text.size() > kMaxExpressionBytes) return {0, "too long for a number"};
     std::optional<Number> number = read_number(extraction.text);
     if (!number) number = read_only_number(extraction.text);
     if (!number) return {0, "the answer is not one number"};
@@ -85,6 +88,7 @@ RewardResult numeric(const RewardInput& input) {
 
 RewardResult math(const RewardInput& input) {
   return best_over_answers(input, [](const Extraction& extraction, std::string_view gold) -> Comparison {
+    if (extraction.text.size() > kMaxExpressionBytes) return {0, "too long for an expression"};
     const std::optional<Number> number = read_number(extraction.text), expected = read_number(gold);
     if (number && expected) return *number == *expected ? Comparison{1, "equal"} : Comparison{0, "another number"};
     if (number || expected) return {0, number ? "a number where none is expected" : "not a number"};

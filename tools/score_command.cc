@@ -175,8 +175,8 @@ void add_score_command(CLI::App& app) {
   command
       ->add_option(
           "--reward-command", options->command,
-          "Your own reward instead, after IN: a program and its arguments, or one quoted shell line. It reads one JSON object a line "
-          "and answers {\"id\", \"score\"} a line")
+          "Your own reward instead, after IN: a program and its arguments, or one quoted shell line (needed when it has options of "
+          "its own). It reads one JSON object a line and answers {\"id\", \"score\"} a line")
       ->expected(1, 1000);
   command->add_option("--reward-timeout-ms", options->command_timeout_ms, "For one batch of 64 lines of --reward-command")
       ->check(CLI::PositiveNumber)
