@@ -138,13 +138,14 @@ void print_work(const RunPlan& plan, const MachineRates& rates) {
     }
     seconds += static_cast<double>(stage.steps) * seconds_of(stage, rates);
   }
+  std::printf("\n");
   if (plan.prompt_once_ratio > 0)
-    std::printf("\nprompts are trained once a group: %.2f times fewer rows than with a prompt per completion\n", plan.prompt_once_ratio);
+    std::printf("prompts are trained once a group: %.2f times fewer rows than with a prompt per completion\n", plan.prompt_once_ratio);
   std::printf("rates here, %d threads: products %.0f GFLOP/s", rates.threads, rates.gemm / 1e9);
   if (rates.few_rows > 0) std::printf(", with %lld rows %.0f", static_cast<long long>(plan.decode_rows), rates.few_rows / 1e9);
   std::printf(", attention %.0f\n", rates.attention / 1e9);
-  std::printf("the run: about %s of arithmetic at full lengths; sampling, scoring and weight transfer come on top\n",
-              format_duration(seconds).c_str());
+  std::printf("the run: about %s of arithmetic%s come on top\n", format_duration(seconds).c_str(),
+              plan.kind == "grpo" ? " at full lengths; sampling, scoring and weight transfer" : "; norms, documents and checkpoints");
 }
 
 void refuse_what_does_not_fit(const RunPlan& plan, std::int64_t limit) {
