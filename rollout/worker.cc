@@ -1,9 +1,9 @@
 #include "rollout/worker.h"
 
 #include <algorithm>
-#include <csignal>
 
 #include "core/errors.h"
+#include "core/interrupt.h"
 #include "core/log.h"
 
 namespace longbow::rollout {
@@ -46,8 +46,8 @@ Worker::Worker(const WorkerConfig& config, const std::string& endpoint, const st
 
 Worker::~Worker() = default;
 
-Worker::End Worker::run(const std::atomic<bool>& stop) {
-  while (!stop) {
+Worker::End Worker::run(const std::function<bool()>& stop) {
+  while (!stop()) {
     std::int64_t wait_ms = engine_->is_idle() ? idle_wait_ms() : 0;
     while (auto message = link_.receive(wait_ms)) {
       if (!handle(*message)) return End::finished;
@@ -221,26 +221,10 @@ void Worker::send_due() {
   }
 }
 
-namespace {
-
-std::atomic<bool> stop_requested{false};
-std::atomic<int> stop_signal{0};
-
-extern "C" void on_stop_signal(int signal) {
-  stop_signal = signal;
-  stop_requested = true;
-}
-
-}  // namespace
-
 int run_worker(const WorkerConfig& config, const std::string& endpoint, const std::string& worker_id) {
-  struct sigaction action {};
-  action.sa_handler = on_stop_signal;  // without SA_RESTART: a wait for messages ends at once
-  ::sigaction(SIGTERM, &action, nullptr);
-  ::sigaction(SIGINT, &action, nullptr);
+  catch_interrupts();
   Worker worker(config, endpoint, worker_id);
-  const Worker::End end = worker.run(stop_requested);
-  return end == Worker::End::stopped && stop_signal == SIGINT ? 130 : 0;
+  return worker.run(interrupted) == Worker::End::finished ? 0 : kInterruptedExitCode;
 }
 
 }  // namespace longbow::rollout

@@ -3,9 +3,9 @@
 // acknowledged stay in memory and are offered again to the same run. The conversation: data/protocol.h.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -61,8 +61,9 @@ class Worker {
   ~Worker();
 
   enum class End { finished, stopped };
-  /// Works until the learner says Finished, or `stop` becomes true. Throws UserError when refused or left without a learner.
-  End run(const std::atomic<bool>& stop);
+  /// Works until the learner says Finished, or `stop()` is true (asked at least every 50 ms while idle, and after each step). Throws
+  /// UserError when refused or left without a learner.
+  End run(const std::function<bool()>& stop);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -110,8 +111,8 @@ class Worker {
   Clock::time_point next_heartbeat_{};
 };
 
-/// The `rollout` role: runs a worker until the run ends, handling SIGTERM and SIGINT. Returns the process's exit code: 0, or 130 after
-/// SIGINT. Throws UserError as Worker does.
+/// The `rollout` role: runs a worker until the run ends, or SIGINT or SIGTERM comes (it then says Goodbye, and its leases are reissued).
+/// Returns the process's exit code, 0 or 130. Throws UserError as Worker does.
 int run_worker(const WorkerConfig& config, const std::string& endpoint, const std::string& worker_id);
 
 }  // namespace longbow::rollout
