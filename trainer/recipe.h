@@ -46,7 +46,7 @@ struct DataSection {
 
   template <class Visitor>
   void visit(Visitor& v) {
-    v.field("train", train, {.help = "Data set files or folders (JSONL, .gz, .zst), of our item schema or verl's.", .required = true});
+    v.field("train", train, {.help = "Data set files (JSONL, .gz, .zst), of our item schema or verl's.", .required = true});
     v.field("max_prompt_tokens", max_prompt_tokens, {.help = "Longer prompts are dropped and counted.", .unit = "tokens", .min = 1, .max = 1 << 20});
     v.section("task_weights", task_weights, "Shares of each batch by task; equal when empty.");
     v.field("skip_bad_lines", skip_bad_lines, {.help = "Count bad lines and go on instead of stopping at the first."});

@@ -1,0 +1,175 @@
+// `longbow report` and `longbow plan` as people call them: what the page holds, and what bad input is answered with.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "core/json.h"
+#include "core/line_reader.h"
+#include "core/process.h"
+
+namespace longbow {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::Not;
+
+struct Outcome {
+  int exit_code = -1;
+  std::string out, error;
+};
+
+Outcome run_longbow(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), LONGBOW_BINARY_DIR "/longbow");
+  ProcessOptions options;
+  options.output = ProcessOptions::Stream::pipe;
+  options.error = ProcessOptions::Stream::pipe;
+  ChildProcess child(arguments, options);
+  Outcome outcome;
+  std::string line;
+  while (child.read_line(line, 60)) outcome.out += line + "\n";
+  if (const auto status = child.wait(60)) outcome.exit_code = status->exit_code;
+  outcome.error = child.take_error_output();
+  return outcome;
+}
+
+class Report : public testing::Test {
+ protected:
+  void SetUp() override {
+    dir_ = testing::TempDir() + "longbow_report_" + testing::UnitTest::GetInstance()->current_test_info()->name();
+    fs::remove_all(dir_);
+  }
+  void TearDown() override { fs::remove_all(dir_); }
+
+  std::string write(const std::string& name, const std::string& text) const {
+    const fs::path path = dir_ + "/" + name;
+    fs::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+    return path.parent_path();
+  }
+  std::string page(const std::vector<std::string>& runs) const {
+    std::vector<std::string> arguments{"report", "--out", dir_ + "/page.html"};
+    arguments.insert(arguments.end(), runs.begin(), runs.end());
+    const Outcome outcome = run_longbow(arguments);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.error;
+    return outcome.exit_code == 0 ? read_file(dir_ + "/page.html") : std::string();
+  }
+
+  std::string dir_;
+};
+
+const char* const kSteps =
+    R"({"step": 0, "reward_mean": 0.25, "accuracy": {"a": 0.2, "b": 0.3}, "mismatch_kl": 0.0, "time": {"step_s": 2.0}})"
+    "\n"
+    R"({"step": 1, "reward_mean": 0.75, "accuracy": {"a": 0.7, "b": 0.8}, "mismatch_kl": 0.0, "time": {"step_s": 2.0}})"
+    "\n";
+
+TEST_F(Report, NeedsNothingBesidesItself) {
+  const std::string html = page({write("run/metrics.jsonl", kSteps)});
+  for (const char* outside : {"src=", "href=", "http", "@import", "url("}) EXPECT_THAT(html, Not(HasSubstr(outside))) << outside;
+  EXPECT_THAT(html, HasSubstr("prefers-color-scheme: dark"));
+}
+
+TEST_F(Report, SaysThatExactZerosAreExact) {
+  EXPECT_THAT(page({write("run/metrics.jsonl", kSteps)}), HasSubstr("exactly 0 at every step"));
+  std::string other = kSteps;
+  other.replace(other.rfind("\"mismatch_kl\": 0.0"), 18, "\"mismatch_kl\": 1e-9");
+  const std::string html = page({write("other/metrics.jsonl", other)});
+  EXPECT_THAT(html, Not(HasSubstr("exactly 0 at every step")));
+  EXPECT_THAT(html, HasSubstr("1e-09"));
+}
+
+TEST_F(Report, ShowsAccuracyBeforeAndAfter) {
+  const std::string run = write("run/metrics.jsonl", kSteps);
+  write("run/eval_before/report.json", R"({"accuracy": {"mean": 0.3, "low": 0.2, "high": 0.4, "items": 240}, "per_task": {}})");
+  write("run/eval_after/report.json", R"({"accuracy": {"mean": 0.625, "low": 0.55, "high": 0.7, "items": 240}, "per_task": {}})");
+  const std::string html = page({run});
+  EXPECT_THAT(html, HasSubstr("30% → 62.5%"));
+  EXPECT_THAT(html, HasSubstr("+32.5 points, 240 items; 95%: 20.0–40.0% → 55.0–70.0%"));
+}
+
+TEST_F(Report, WhatAModelWroteIsTextAndNotMarkup) {
+  const std::string run = write("run/metrics.jsonl", kSteps);
+  write(
+      "run/samples.jsonl",
+      R"({"step": 0, "item_id": "x", "task": "a", "sample_idx": 0, "text": "<script>alert(1)</script>", "extracted": "\"&", "reward": 0.5})"
+      "\n");
+  const std::string html = page({run});
+  EXPECT_THAT(html, Not(HasSubstr("<script>alert")));
+  EXPECT_THAT(html, HasSubstr("&lt;script&gt;alert(1)&lt;/script&gt;"));
+  EXPECT_THAT(html, HasSubstr("&quot;&amp;"));
+}
+
+TEST_F(Report, ATornLastLineIsANoteAndEarlierDamageAnError) {
+  const std::string torn = write("torn/metrics.jsonl", std::string(kSteps) + R"({"step": 2, "rew)");
+  EXPECT_THAT(page({torn}), HasSubstr("The last line of metrics.jsonl is torn"));
+  const std::string damaged = write("damaged/metrics.jsonl", std::string("{\"step\": 0\n") + kSteps);
+  const Outcome outcome = run_longbow({"report", damaged});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.error, HasSubstr("metrics.jsonl:1"));
+}
+
+TEST_F(Report, SeveralRunsShareEachPicture) {
+  const std::string html = page({write("seed-1/metrics.jsonl", kSteps), write("seed-2/metrics.jsonl", kSteps)});
+  EXPECT_THAT(html, HasSubstr("<title>seed-1, seed-2"));
+  EXPECT_THAT(html, HasSubstr("Accuracy: b"));
+}
+
+TEST_F(Report, RefusesWhatIsNoRun) {
+  fs::create_directories(dir_);
+  for (const std::string& path : {dir_, dir_ + "/none"}) {
+    const Outcome outcome = run_longbow({"report", path});
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_THAT(outcome.error, HasSubstr("expected a run directory"));
+  }
+}
+
+class Plan : public Report {
+ protected:
+  /// The golden model of tests/model, with lengths that make its arithmetic plain.
+  std::vector<std::string> arguments() const {
+    write("recipe.json", std::string(R"({"description": "plan", "model": {"path": ")") + LONGBOW_SOURCE_DIR +
+                             R"(/tests/model/golden/checkpoint"}, "data": {"train": ["none.jsonl"], "max_prompt_tokens": 1000},
+                             "rollout": {"workers": 2, "group_size": 8, "max_completion_tokens": 101}, "algorithm": {"prompts_per_step": 4, "ref_kl_every": 0}})");
+    return {"plan", dir_ + "/recipe.json", "--json", "--threads", "1"};
+  }
+};
+
+TEST_F(Plan, CountsThePromptOnce) {
+  const Outcome outcome = run_longbow(arguments());
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.error;
+  const Json plan = parse_json(outcome.out, "plan");
+  EXPECT_NEAR(plan.at("prompt_once_ratio").as_number(), 8 * (1000 + 101) / (1000.0 + 8 * 100), 1e-9);
+  const Json& phases = plan.at("stages").as_array()[0].at("phases");
+  EXPECT_EQ(phases.at("prefill").at("tokens").as_number(), 4 * 1000);
+  EXPECT_EQ(phases.at("decode").at("tokens").as_number(), 4 * 8 * 101);
+  EXPECT_EQ(phases.at("train").at("tokens").as_number(), 4 * (1000 + 8 * 100));
+  EXPECT_EQ(phases.find("score"), nullptr);
+  const Json& learner = plan.at("memory").at("processes").at("learner").at("parts");
+  EXPECT_EQ(learner.at("weights, float32").as_integer(), 4 * plan.at("parameters").as_integer());
+  EXPECT_EQ(learner.at("optimizer moments").as_integer(), 8 * plan.at("parameters").as_integer());
+  EXPECT_GT(plan.at("seconds").as_number(), 0);
+}
+
+TEST_F(Plan, SaysNoWhenMemoryIsShort) {
+  auto given = arguments();
+  given.insert(given.end(), {"--memory-gib", "0.01"});
+  const Outcome outcome = run_longbow(given);
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.error, HasSubstr("memory: expected at most 10 MiB, got a run that needs"));
+  EXPECT_FALSE(parse_json(outcome.out, "plan").at("memory").at("fits").as_bool());
+}
+
+TEST_F(Plan, SaysNoToACacheThatNoGroupFits) {
+  auto given = arguments();
+  given.insert(given.end(), {"--set", "/rollout/kv_budget_mib=1", "--set", "/data/max_prompt_tokens=100000"});
+  const Outcome outcome = run_longbow(given);
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.error, HasSubstr("/rollout/kv_budget_mib: expected at least"));
+}
+
+}  // namespace
+}  // namespace longbow
