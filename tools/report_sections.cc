@@ -186,11 +186,9 @@ std::string render_accuracy(const std::vector<RunRecord>& runs) {
     for (const auto& [task, intervals] : tasks) add_row(task, color++, intervals.first, intervals.second);
   }
   if (rows.empty()) return {};
-  return concat(
-      "<h2>Held-out accuracy</h2>\n<div class=\"grid\">\n",
-      render_intervals("Before and after training",
-                       "open dot: before; filled dot: after; bars: 95% intervals; items of other entities and another seed", rows),
-      "</div>\n");
+  return concat("<h2>Held-out accuracy</h2>\n<div class=\"grid\">\n",
+                render_intervals("Before and after training", "open dot: before; filled dot: after; bars: 95% intervals", rows),
+                "</div>\n");
 }
 
 std::string render_samples(const RunRecord& run) {
