@@ -1,0 +1,315 @@
+#include "tools/generate_command.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "core/errors.h"
+#include "core/interrupt.h"
+#include "core/line_reader.h"
+#include "core/log.h"
+#include "data/chat_template.h"
+#include "data/tokenizer.h"
+#include "model/weights.h"
+#include "rollout/engine.h"
+#include "tools/commands.h"
+
+namespace longbow::tools {
+namespace {
+
+constexpr std::int64_t kPrefillChunk = 512;
+constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
+
+model::PackedModel load_packed(ThreadPool& pool, const std::string& dir, const model::ModelConfig& config,
+                               const model::ParameterLayout& layout, kernels::DType dtype) {
+  const model::Weights weights = model::load_weights(dir, config, layout);  // the f32 values are needed for the packing alone
+  return model::PackedModel(pool, config, layout, weights.values.data(), dtype);
+}
+
+std::int64_t kv_budget_bytes(std::int64_t mib) {
+  return mib > 0 ? mib << 20 : static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE) / 2;
+}
+
+class Generation {
+ public:
+  Generation(const GenerateOptions& options, std::ostream& out)
+      : options_(options),
+        out_(out),
+        pool_(options.num_threads),
+        config_(model::read_model_config(options.model_dir)),
+        layout_(config_),
+        packed_(load_packed(pool_, options.model_dir, config_, layout_, options.dtype)),
+        engine_(pool_, packed_, {options.concurrent_prompts, kPrefillChunk, kv_budget_bytes(options.kv_budget_mib)}) {
+    // Prompts of token ids are served without a tokenizer; their completions then have no text.
+    if (std::filesystem::exists(std::filesystem::path(options.model_dir) / "tokenizer.model")) tokenizer_.emplace(options.model_dir);
+    sampling_ = options.sampling;
+    for (const int token : config_.eos_token_ids) sampling_.stop_token_ids.push_back(token);
+    if (tokenizer_ && tokenizer_->eos_id() >= 0) sampling_.stop_token_ids.push_back(tokenizer_->eos_id());
+    for (const std::string& stop : options.stops) {
+      if (stop.empty()) throw UserError("generate: expected --stop with a text, got an empty one");
+      if (!tokenizer_) throw UserError(concat("generate: --stop needs a tokenizer, expected ", options.model_dir, "/tokenizer.model"));
+      const std::int32_t piece = tokenizer_->piece_id(stop);
+      // A special token never shows in the text, so it stops by its id.
+      if (piece >= 0 && tokenizer_->decode({piece}).empty()) sampling_.stop_token_ids.push_back(piece);
+      longest_stop_ = std::max(longest_stop_, stop.size());
+    }
+  }
+
+  void run_single() {
+    Json request = Json::object();
+    if (options_.chat) {
+      Json message = Json::object();
+      message["role"] = "user";
+      message["content"] = options_.prompt;
+      request["messages"].push_back(std::move(message));
+    } else {
+      request["text"] = options_.prompt;
+    }
+    submit(request);
+    finish_all();
+  }
+
+  void run_file() {
+    LineReader reader(options_.prompts_path);
+    std::string line;
+    while (!interrupted() && reader.next(line)) {
+      if (line.find_first_not_of(" \t") == std::string::npos) continue;
+      try {
+        submit(parse_json(line, "line"));
+      } catch (const UserError& error) {
+        const std::string message = concat(reader.where(), ": ", error.what());
+        if (!options_.skip_bad_lines) {
+          finish_all();  // the prompts before it are answered
+          throw UserError(message, error.hint());
+        }
+        log_warning(message + " (skipped)");
+      }
+      while (engine_.num_groups() > options_.concurrent_prompts) step();  // one prompt waits, so that a slot is never empty
+    }
+    finish_all();
+  }
+
+ private:
+  void finish_all() {
+    while (!engine_.is_idle()) step();
+  }
+
+  void submit(const Json& request) {
+    rollout::GroupRequest group;
+    group.lease_id = next_prompt_;
+    group.prompt.prompt_idx = static_cast<std::int64_t>(next_prompt_);
+    group.prompt.tokens = prompt_tokens(request);
+    group.group_size = options_.num_samples;
+    group.sampling = sampling_;
+    if (!options_.stops.empty() || options_.stream) {
+      group.on_token = [this](std::int64_t, std::span<const std::int32_t> tokens) { return on_token(tokens); };
+    }
+    engine_.submit(std::move(group));
+    const Json* id = request.find("id");
+    ids_[next_prompt_++] = id ? std::optional<Json>(*id) : std::nullopt;
+  }
+
+  std::vector<std::int32_t> prompt_tokens(const Json& request) {
+    if (!request.is_object()) throw UserError(concat("expected an object, got a value of type ", request.type_name()));
+    if (const Json* tokens = request.find("tokens")) {
+      std::vector<std::int32_t> ids;
+      for (const Json& token : tokens->as_array()) {
+        const std::int64_t id = token.as_integer();
+        if (id < 0 || id >= config_.vocab_size) {
+          throw UserError(concat("tokens/", ids.size(), ": expected a token id in [0, ", config_.vocab_size - 1, "], got ", id));
+        }
+        ids.push_back(static_cast<std::int32_t>(id));
+      }
+      return ids;
+    }
+    const Json* text = request.find("text");
+    const Json* messages = request.find("messages");
+    if (!text && !messages) throw UserError("expected a line with \"text\", \"tokens\" or \"messages\", got none of them");
+    if (!tokenizer_) tokenizer_.emplace(options_.model_dir);  // throws, and says what it looked for
+    if (text) {
+      const Json* special = request.find("add_special_tokens");
+      return tokenizer_->encode(text->as_string(), special && special->as_bool());
+    }
+    messages->as_array();
+    if (!chat_template_) chat_template_.emplace(data::ChatTemplate::load(options_.model_dir));
+    Json variables = request;
+    if (!variables.find("add_generation_prompt")) variables["add_generation_prompt"] = true;
+    return tokenizer_->encode(chat_template_->render(variables));
+  }
+
+  bool on_token(std::span<const std::int32_t> tokens) {
+    if (options_.stream) show(text_of(tokens), false);
+    if (options_.stops.empty()) return false;
+    // A stop string of n bytes ends in the last n tokens at the latest; a few more cover pieces that print nothing.
+    const std::string tail = tokenizer_->decode({tokens.end() - std::min(tokens.size(), longest_stop_ + 8), tokens.end()});
+    return std::any_of(options_.stops.begin(), options_.stops.end(),
+                       [&](const std::string& stop) { return tail.find(stop) != std::string::npos; });
+  }
+
+  /// The completion's text, which ends before the first stop string.
+  std::string text_of(std::span<const std::int32_t> tokens) const {
+    std::string text = tokenizer_->decode({tokens.begin(), tokens.end()});
+    for (const std::string& stop : options_.stops) text.resize(std::min(text.size(), text.find(stop)));
+    return text;
+  }
+
+  void show(const std::string& text, bool complete) {
+    const std::size_t until = complete ? text.size() : settled_length(text, options_.stops);
+    if (until <= shown_bytes_) return;
+    out_ << text.substr(shown_bytes_, until - shown_bytes_) << std::flush;
+    shown_bytes_ = until;
+  }
+
+  void step() {
+    if (interrupted()) {
+      for (const std::uint64_t id : engine_.lease_ids()) engine_.abort(id);
+    }
+    for (rollout::FinishedGroup& finished : engine_.step()) done_[finished.group.lease_id] = std::move(finished);
+    for (; !done_.empty() && done_.begin()->first == next_answer_; ++next_answer_) {
+      answer(done_.begin()->second);
+      done_.erase(done_.begin());
+    }
+  }
+
+  void answer(const rollout::FinishedGroup& finished) {
+    if (options_.stream) {
+      finish_stream(finished);
+    } else {
+      Json result = Json::object();
+      if (const auto& id = ids_.at(finished.group.lease_id)) result["id"] = *id;
+      result["prompt_tokens"] = static_cast<std::int64_t>(finished.group.prompt.tokens.size());
+      Json& completions = result["completions"] = Json::array();
+      for (const data::Completion& completion : finished.group.completions) completions.push_back(to_json(completion));
+      Json& timing = result["timing"] = Json::object();
+      timing["prefill_ms"] = finished.prefill_ms;
+      timing["decode_ms"] = finished.decode_ms;
+      out_ << result.dump() << "\n" << std::flush;
+    }
+    if (!out_) throw UserError("generate: cannot write the output: the disk is full or the reader is gone");
+    ids_.erase(finished.group.lease_id);
+  }
+
+  Json to_json(const data::Completion& completion) const {
+    Json json = Json::object();
+    Json& tokens = json["tokens"] = Json::array();
+    for (const std::int32_t token : completion.tokens) tokens.push_back(token);
+    Json& logprobs = json["logprobs"] = Json::array();
+    for (const float logprob : completion.rollout_logprobs) logprobs.push_back(static_cast<double>(logprob));
+    json["text"] = tokenizer_ ? Json(text_of(completion.tokens)) : Json();
+    json["finish_reason"] = data::name_of(completion.finish_reason);
+    return json;
+  }
+
+  void finish_stream(const rollout::FinishedGroup& finished) {
+    const data::Completion& completion = finished.group.completions.front();
+    show(text_of(completion.tokens), true);
+    out_ << "\n" << std::flush;
+    const auto rate = [](std::size_t tokens, double ms) {
+      std::ostringstream text;
+      text << tokens << " tokens in " << std::fixed << std::setprecision(0) << ms << " ms";
+      if (ms > 0) text << " (" << static_cast<double>(tokens) * 1000 / ms << " tok/s)";
+      return text.str();
+    };
+    log_info(concat("prompt: ", rate(finished.group.prompt.tokens.size(), finished.prefill_ms), "; completion: ",
+                    rate(completion.tokens.size(), finished.decode_ms), ", ended by ", data::name_of(completion.finish_reason)));
+  }
+
+  const GenerateOptions& options_;
+  std::ostream& out_;
+  ThreadPool pool_;
+  model::ModelConfig config_;
+  model::ParameterLayout layout_;
+  model::PackedModel packed_;
+  rollout::Engine engine_;
+  std::optional<data::Tokenizer> tokenizer_;
+  std::optional<data::ChatTemplate> chat_template_;
+  data::SamplingParams sampling_;
+  std::size_t longest_stop_ = 0;
+  std::size_t shown_bytes_ = 0;
+  std::uint64_t next_prompt_ = 0;
+  std::uint64_t next_answer_ = 0;
+  std::map<std::uint64_t, std::optional<Json>> ids_;      // of prompts in work
+  std::map<std::uint64_t, rollout::FinishedGroup> done_;  // finished before their turn
+};
+
+}  // namespace
+
+std::size_t settled_length(const std::string& text, const std::vector<std::string>& stops) {
+  std::size_t settled = text.size();
+  for (const std::string& stop : stops) {
+    for (std::size_t length = std::min(stop.size() - 1, text.size()); length > 0; --length) {
+      if (text.ends_with(std::string_view(stop).substr(0, length))) {
+        settled = std::min(settled, text.size() - length);
+        break;
+      }
+    }
+  }
+  // Byte pieces of an unfinished character decode to replacement characters, up to three of them.
+  for (int i = 0; i < 3 && std::string_view(text).substr(0, settled).ends_with(kReplacementCharacter); ++i)
+    settled -= kReplacementCharacter.size();
+  return settled;
+}
+
+void run_generate(const GenerateOptions& options, std::ostream& out) {
+  catch_interrupts();
+  Generation generation(options, out);
+  if (options.prompts_path.empty()) {
+    generation.run_single();
+  } else {
+    generation.run_file();
+  }
+}
+
+void add_generate_command(CLI::App& app) {
+  auto options = std::make_shared<GenerateOptions>();
+  auto json = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("generate", "Completions of prompts by a checkpoint: text on a terminal, JSON otherwise");
+  command->add_option("--model", options->model_dir, "Checkpoint directory")->required();
+  CLI::Option_group* source = command->add_option_group("prompt");
+  source->add_option("--prompt", options->prompt, "One prompt's text");
+  source->add_option("--prompts", options->prompts_path, "JSONL of {\"text\"}, {\"tokens\"} or {\"messages\"}; - is standard input");
+  source->require_option(1);
+  command->add_flag("--chat", options->chat, "Take --prompt as a user's message through the chat template");
+  command
+      ->add_option("--max-completion-tokens", options->sampling.max_completion_tokens, "Completions end here at the latest (default 256)")
+      ->check(CLI::Range(1, 1 << 24));
+  command->add_option("--temperature", options->sampling.temperature, "Sampling temperature; 0 is greedy (default 1)")
+      ->check(CLI::Range(0.0, 100.0));
+  command->add_option("--top-p", options->sampling.top_p, "Smallest set of tokens with this probability; 1 is off")
+      ->check(CLI::Range(0.0, 1.0));
+  command->add_option("--top-k", options->sampling.top_k, "The likeliest K tokens; 0 is off")->check(CLI::Range(0, 1 << 30));
+  command->add_option("--min-p", options->sampling.min_p, "Tokens at least this likely relative to the likeliest; 0 is off")
+      ->check(CLI::Range(0.0, 1.0));
+  command->add_option("--num-samples", options->num_samples, "Completions a prompt; they share its prefill")->check(CLI::Range(1, 4096));
+  command->add_option("--seed", options->sampling.seed, "Seed of every random choice");
+  command->add_option("--stop", options->stops, "A completion ends before this text; may be given several times")->allow_extra_args(false);
+  command
+      ->add_option_function<std::string>(
+          "--dtype",
+          [options](const std::string& name) { options->dtype = name == "bfloat16" ? kernels::DType::bf16 : kernels::DType::f32; },
+          "Compute in float32 (default) or bfloat16")
+      ->check(CLI::IsMember({"float32", "bfloat16"}));
+  command->add_option("--threads", options->num_threads, "Threads; 0: one per processor")->check(CLI::Range(0, 4096));
+  command->add_option("--concurrent-prompts", options->concurrent_prompts, "Prompts of a file decoded at once (default 4)")
+      ->check(CLI::Range(1, 1024));
+  command->add_option("--kv-budget-mib", options->kv_budget_mib, "Memory for keys and values (default: half of the machine's)")
+      ->check(CLI::Range(1, 1 << 30));
+  command->add_flag("--skip-bad-lines", options->skip_bad_lines, "Report bad lines on standard error and go on");
+  command->add_flag("--json", *json, "Print JSON on a terminal too");
+  command->callback([options, json] {
+    if (options->chat && !options->prompts_path.empty()) {
+      throw UserError("generate: expected --chat with --prompt, got it with --prompts", "a line of --prompts can hold \"messages\"");
+    }
+    options->stream = options->prompts_path.empty() && options->num_samples == 1 && !*json && ::isatty(STDOUT_FILENO) == 1;
+    run_generate(*options, std::cout);
+  });
+}
+
+}  // namespace longbow::tools
