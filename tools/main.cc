@@ -1,9 +1,13 @@
 // The `longbow` command: parses the command line, runs one subcommand, and turns what went wrong into one line and an exit code.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <new>
+#include <string>
+#include <vector>
 
+#include "core/did_you_mean.h"
 #include "core/errors.h"
 #include "core/interrupt.h"
 #include "tools/commands.h"
@@ -35,6 +39,15 @@ void add_commands(CLI::App& app) {
   add_bench_command(app);
 }
 
+/// CLI11 says only "a subcommand is required" for one that it does not know.
+void refuse_unknown_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
+  throw longbow::UserError(longbow::concat("unknown command '", argv[1], "'", longbow::did_you_mean(argv[1], names)), "see longbow --help");
+}
+
 int report_failure(std::string_view what, std::string_view hint, int code) {
   std::cerr << "longbow: " << what << "\n";
   if (!hint.empty()) std::cerr << "hint: " << hint << "\n";
@@ -49,6 +62,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", [] { return longbow::tools::version_text(); });
   add_commands(app);
   try {
+    refuse_unknown_command(app, argc, argv);
     app.parse(argc, argv);
     return longbow::interrupted() ? kInterruptedCode : 0;
   } catch (const CLI::Success& success) {

@@ -21,6 +21,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::int64_t kDocumentsAtOnce = 8;
+
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 std::string tokenizer_dir(const LmRecipe& recipe) {
@@ -43,7 +45,8 @@ model::Weights initial_weights(const LmRecipe& recipe, const model::ModelConfig&
 class LmRun {
  public:
   LmRun(ThreadPool& pool, const LmRecipe& recipe, const LmTrainerOptions& options)
-      : recipe_(recipe),
+      : pool_(pool),
+        recipe_(recipe),
         options_(options),
         directory_(options.run_dir, options.resume),
         tokenizer_(tokenizer_dir(recipe)),
@@ -97,12 +100,28 @@ class LmRun {
     return data::LmMixture({corpus_, tokenizer_, chat_template_}, parts, stage.context_tokens);
   }
 
+  /// Documents 0, 1, … until the step has its tokens; drawn in parallel, a few more than needed.
+  std::vector<data::LmDocument> draw_documents(const data::LmMixture& mixture, const LmStage& stage, std::int64_t stage_idx, std::int64_t step_in_stage) {
+    std::vector<data::LmDocument> documents;
+    std::int64_t tokens = 0;
+    while (tokens < stage.tokens_per_step) {
+      const auto first = static_cast<std::int64_t>(documents.size());
+      std::vector<data::LmDocument> drawn(kDocumentsAtOnce);
+      pool_.parallel_for(kDocumentsAtOnce, [&](std::int64_t i, int) {
+        drawn[i] = mixture.document(static_cast<std::uint64_t>(recipe_.seed), stage_idx, step_in_stage, first + i);
+      });
+      for (data::LmDocument& document : drawn) {
+        if (tokens >= stage.tokens_per_step) break;
+        tokens += static_cast<std::int64_t>(document.tokens.size());
+        documents.push_back(std::move(document));
+      }
+    }
+    return documents;
+  }
+
   Json train_one(const data::LmMixture& mixture, const LmStage& stage, std::int64_t stage_idx, std::int64_t step_in_stage) {
     const auto begin = Clock::now();
-    std::vector<data::LmDocument> documents;
-    for (std::int64_t tokens = 0; tokens < stage.tokens_per_step; tokens += static_cast<std::int64_t>(documents.back().tokens.size())) {
-      documents.push_back(mixture.document(static_cast<std::uint64_t>(recipe_.seed), stage_idx, step_in_stage, static_cast<std::int64_t>(documents.size())));
-    }
+    const std::vector<data::LmDocument> documents = draw_documents(mixture, stage, stage_idx, step_in_stage);
     LmStepOptions options;
     options.text_loss_weight = recipe_.text_loss_weight;
     options.answer_loss_weight = recipe_.answer_loss_weight;
@@ -149,6 +168,7 @@ class LmRun {
     return result;
   }
 
+  ThreadPool& pool_;
   const LmRecipe& recipe_;
   const LmTrainerOptions& options_;
   RunDirectory directory_;
