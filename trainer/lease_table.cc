@@ -8,6 +8,10 @@
 namespace longbow::trainer {
 
 std::optional<std::string> find_defect(const data::Group& group, const LeaseRequestItem& asked, int vocab_size) {
+  if (group.prompt.step != asked.prompt.step || group.prompt.prompt_idx != asked.prompt.prompt_idx) {
+    return concat("prompt: expected number ", asked.prompt.prompt_idx, " of step ", asked.prompt.step, ", got ", group.prompt.prompt_idx, " of step ",
+                  group.prompt.step);  // an answer to an earlier incarnation's lease of the same id
+  }
   if (group.prompt.tokens != asked.prompt.tokens) return "prompt: expected the leased tokens, got others";
   if (static_cast<std::int64_t>(group.completions.size()) != asked.group_size) {
     return concat("group size: expected ", asked.group_size, ", got ", group.completions.size());

@@ -119,6 +119,8 @@ TEST(LeaseTable, RefusesGroupsThatAreNotWhatWasAsked) {
   };
   const Case cases[] = {
       {"prompt", [](data::Group& g) { g.prompt.tokens.push_back(1); }},
+      {"prompt", [](data::Group& g) { g.prompt.step += 1; }},
+      {"prompt", [](data::Group& g) { g.prompt.prompt_idx += 1; }},
       {"group size", [](data::Group& g) { g.completions.pop_back(); }},
       {"sample_idx", [](data::Group& g) { std::swap(g.completions[0], g.completions[1]); }},
       {"completion length", [](data::Group& g) { g.completions[1].tokens.assign(5, 1), g.completions[1].rollout_logprobs.assign(5, -1.0f); }},
