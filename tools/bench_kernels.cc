@@ -32,7 +32,7 @@ std::string format(const char* pattern, double a, double b = 0) {
   return text;
 }
 
-/// Ours, the peer, ours again; `work` over seconds is the value.
+/// Ours, the peer, ours again; `work` over seconds is the value. The peer's best run counts, so that noise never flatters us.
 struct Comparison {
   BenchResult result;
   std::optional<PeerRun> peer;
@@ -44,7 +44,8 @@ Comparison compare(BenchMachine& machine, double work, const std::function<doubl
   comparison.peer = run_peer(peer, machine.pool.num_threads(), kBudgetSeconds, size);
   for (const double second : time_runs(kBudgetSeconds, ours)) seconds.push_back(second);
   comparison.result.values = rates(work, seconds);
-  if (comparison.peer) comparison.result.peer_value = work / median_of(comparison.peer->seconds);
+  if (comparison.peer)
+    comparison.result.peer_value = work / *std::min_element(comparison.peer->seconds.begin(), comparison.peer->seconds.end());
   return comparison;
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t kReadBytes = std::int64_t{256} << 20;  // far more than any cache here
 constexpr std::int64_t kReadBlock = std::int64_t{1} << 20;
-constexpr double kCeilingSeconds = 0.5;
+constexpr double kCeilingSeconds = 0.3;
 constexpr std::size_t kMaxRuns = 1000;
 
 using Words = std::uint64_t __attribute__((vector_size(64)));

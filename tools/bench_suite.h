@@ -28,9 +28,9 @@ struct BenchResult {
   std::vector<double> values;  // of each run, in `unit`; the median counts
   std::string unit;
   bool higher_is_better = true;
-  std::optional<double> limit;  // in `unit`
-  std::string peer;             // empty: there is none
-  std::optional<double> peer_value;
+  std::optional<double> limit;       // in `unit`
+  std::string peer;                  // empty: there is none
+  std::optional<double> peer_value;  // its best run
   std::int64_t peak_rss_bytes = 0;
   std::string note;  // sizes, and what else the run showed
 
