@@ -38,7 +38,7 @@ struct Item {
   std::string question;                 // the question alone
   std::int64_t num_tokens = 0;          // of the templated prompt, by the training tokenizer; 0 when unknown
   std::uint64_t seed = 0;
-  std::string builder;  // name@version
+  std::string builder;               // name@version
   Json difficulty = Json::object();  // holds num_candidates
   std::string length_bin;            // "1k", "2k", "4k" …: the smallest power of two that holds num_tokens
 };

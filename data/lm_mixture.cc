@@ -187,7 +187,8 @@ Maker LmMixture::State::task_maker(const MixturePart& part) const {
   if (entry.find("max_tokens") == nullptr) entry["max_tokens"] = context_tokens * 4 / 5;  // leaves room for the answer
   std::shared_ptr<TaskBuilder> builder = make_builder(entry, material.corpus, "mixture kind " + part.kind);
   const TokenCounter count = [this](std::string_view content) {
-    return static_cast<std::int64_t>(material.tokenizer.encode(material.chat_template.render({{"user", std::string(content)}}, true)).size());
+    return static_cast<std::int64_t>(
+        material.tokenizer.encode(material.chat_template.render({{"user", std::string(content)}}, true)).size());
   };
   return [=, this](Rng&, std::uint64_t seed, std::int64_t index) {
     for (int draw = 0; draw < kMaxDraws; ++draw) {
@@ -196,8 +197,9 @@ Maker LmMixture::State::task_maker(const MixturePart& part) const {
       LmDocument document = conversation(material, item->messages, sft_answer(*item));
       if (static_cast<std::int64_t>(document.tokens.size()) <= context_tokens + 1) return document;
     }
-    throw UserError(concat("mixture kind ", part.kind, ": expected items of at most ", context_tokens, " tokens, got none in ", kMaxDraws, " draws"),
-                    "lower its knobs (max_tokens, distractors) or raise the stage's context_tokens");
+    throw UserError(
+        concat("mixture kind ", part.kind, ": expected items of at most ", context_tokens, " tokens, got none in ", kMaxDraws, " draws"),
+        "lower its knobs (max_tokens, distractors) or raise the stage's context_tokens");
   };
 }
 
@@ -216,7 +218,8 @@ Maker LmMixture::State::make(const MixturePart& part) const {
   const std::int64_t context = context_tokens;
   if (part.kind == "text") {
     read_knobs<NoKnobs>(part);
-    return [this, context](Rng& rng, std::uint64_t, std::int64_t) { return running_text(material, material.corpus.filler(), context, rng); };
+    return
+        [this, context](Rng& rng, std::uint64_t, std::int64_t) { return running_text(material, material.corpus.filler(), context, rng); };
   }
   if (part.kind == "facts") {
     const auto facts = material.corpus.is_a_sentences(read_knobs<FactsKnobs>(part).num_categories);
@@ -252,7 +255,8 @@ LmMixture::~LmMixture() = default;
 LmMixture::LmMixture(LmMixture&&) noexcept = default;
 
 LmDocument LmMixture::document(std::uint64_t seed, std::int64_t stage, std::int64_t step, std::int64_t index) const {
-  Rng rng(seed, {stable_hash("lm_mixture"), static_cast<std::uint64_t>(stage), static_cast<std::uint64_t>(step), static_cast<std::uint64_t>(index)});
+  Rng rng(seed, {stable_hash("lm_mixture"), static_cast<std::uint64_t>(stage), static_cast<std::uint64_t>(step),
+                 static_cast<std::uint64_t>(index)});
   const double drawn = rng.uniform() * state_->cumulative.back();
   const auto kind = std::upper_bound(state_->cumulative.begin(), state_->cumulative.end(), drawn) - state_->cumulative.begin();
   constexpr std::int64_t kStepsPerStage = 1 << 20;

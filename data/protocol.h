@@ -36,14 +36,14 @@ struct SamplingParams {
 
 struct Hello {
   std::uint32_t protocol_version = kProtocolVersion;
-  std::string worker_id;            // unique for a worker process
-  std::uint64_t layout_hash = 0;    // model::layout_hash of the checkpoint it loaded; 0: it has none yet
-  std::string compute_dtype;        // "float32" or "bfloat16"
+  std::string worker_id;          // unique for a worker process
+  std::uint64_t layout_hash = 0;  // model::layout_hash of the checkpoint it loaded; 0: it has none yet
+  std::string compute_dtype;      // "float32" or "bfloat16"
 };
 struct Welcome {
-  std::string run_id;               // changes when another run answers under the same endpoint
+  std::string run_id;  // changes when another run answers under the same endpoint
   std::int64_t policy_version = 0;
-  std::string snapshot_path;        // shared memory or file of the current weights on this host
+  std::string snapshot_path;  // shared memory or file of the current weights on this host
   std::int64_t snapshot_bytes = 0;
   std::int64_t lease_timeout_ms = 0;
   std::int64_t heartbeat_ms = 0;
@@ -92,7 +92,7 @@ struct Refuse {
 };
 
 using WireMessage = std::variant<Hello, Welcome, LeaseRequest, Lease, Wait, GroupDone, Ack, Heartbeat, Status, WeightsRequest, WeightsChunk,
-                             Goodbye, Finished, Refuse>;
+                                 Goodbye, Finished, Refuse>;
 
 std::string encode_message(const WireMessage& message);
 /// Throws UserError that says what is wrong for anything encode_message did not write: magic, version, kind, length, checksum, value.

@@ -40,9 +40,10 @@ struct TokenizerTrainingOptions {
   int num_threads = 2;
 };
 
-/// Trains a BPE sentencepiece model (digits split, byte fallback, no dummy prefix surprises) on lines of text and writes the tokenizer files
-/// of a Hugging Face directory: tokenizer.model, tokenizer.json (the same BPE for transformers), tokenizer_config.json with chat_template,
-/// special_tokens_map.json. Equal lines and options give equal bytes. Text decodes to itself, newlines and runs of spaces included.
+/// Trains a BPE sentencepiece model (digits split, byte fallback, no dummy prefix surprises) on lines of text and writes the tokenizer
+/// files of a Hugging Face directory: tokenizer.model, tokenizer.json (the same BPE for transformers), tokenizer_config.json with
+/// chat_template, special_tokens_map.json. Equal lines and options give equal bytes. Text decodes to itself, newlines and runs of spaces
+/// included.
 void train_tokenizer(const std::vector<std::string>& lines, const TokenizerTrainingOptions& options, const std::string& dir);
 
 }  // namespace longbow::data

@@ -23,13 +23,13 @@ struct Prompt {
 
 /// One sampled answer.
 struct Completion {
-  std::int64_t sample_idx = 0;                // 0 … group_size-1
-  std::vector<std::int32_t> tokens;           // the stop token included when finish_reason is stop by token
-  std::vector<float> rollout_logprobs;        // [tokens], natural log, of the sampling distribution
+  std::int64_t sample_idx = 0;          // 0 … group_size-1
+  std::vector<std::int32_t> tokens;     // the stop token included when finish_reason is stop by token
+  std::vector<float> rollout_logprobs;  // [tokens], natural log, of the sampling distribution
   FinishReason finish_reason = FinishReason::stop;
-  std::int64_t min_policy_version = 0;        // oldest and newest weights that produced a token of it
+  std::int64_t min_policy_version = 0;  // oldest and newest weights that produced a token of it
   std::int64_t max_policy_version = 0;
-  double generation_ms = 0;                   // wall time from the first decode step to the last, for metrics only
+  double generation_ms = 0;  // wall time from the first decode step to the last, for metrics only
 };
 
 /// All completions of one prompt, in sample_idx order. The unit that travels, is scored, and is trained on.

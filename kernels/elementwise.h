@@ -10,7 +10,8 @@
 namespace longbow::kernels {
 
 /// y[r] = x[r] / sqrt(mean(x[r]²) + eps) * weight; x, y [rows, dim]; rstd [rows] is kept for the backward pass (may be null).
-void rmsnorm_forward(ThreadPool& pool, const float* x, std::int64_t rows, std::int64_t dim, const float* weight, float eps, float* y, float* rstd);
+void rmsnorm_forward(ThreadPool& pool, const float* x, std::int64_t rows, std::int64_t dim, const float* weight, float eps, float* y,
+                     float* rstd);
 
 /// dx += gradient through the norm; dweight [dim] += its gradient. x, rstd as in the forward pass.
 void rmsnorm_backward(ThreadPool& pool, const float* dy, const float* x, const float* rstd, const float* weight, std::int64_t rows,

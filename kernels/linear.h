@@ -43,8 +43,8 @@ void linear_forward(ThreadPool& pool, const float* x, std::int64_t m, const Pack
 
 /// One row-major block [n, k] of a weight whose outputs stand in columns [first_n, first_n + n) of dy.
 struct WeightBlock {
-  const float* weight;   // [n, k]; unused by linear_backward_weight
-  float* weight_grad;    // [n, k]; unused by linear_backward_input
+  const float* weight;  // [n, k]; unused by linear_backward_weight
+  float* weight_grad;   // [n, k]; unused by linear_backward_input
   std::int64_t n;
 };
 

@@ -21,8 +21,8 @@ void lm_head_logprobs(ThreadPool& pool, const float* hidden, std::int64_t rows, 
 /// Gradient of Σ dlogprobs[r]·logprobs[r] (+ Σ dentropies[r]·entropies[r] when not null): dhidden [rows, dim] is overwritten,
 /// dhead [vocab, dim] += . `head_rows` is the unpacked weight [vocab, dim]. Rows with target < 0 get zero gradient.
 void lm_head_backward(ThreadPool& pool, const float* hidden, std::int64_t rows, const PackedMatrix& head, const float* head_rows,
-                      const std::int32_t* targets, float inv_temperature, const float* dlogprobs, const float* dentropies,
-                      float* dhidden, float* dhead);
+                      const std::int32_t* targets, float inv_temperature, const float* dlogprobs, const float* dentropies, float* dhidden,
+                      float* dhead);
 
 /// Rows a tile: about 4 MiB of logits, at least 64 rows so that the head is not re-read for too few of them.
 std::int64_t logprob_tile_rows(std::int64_t vocab);

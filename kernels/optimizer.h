@@ -15,7 +15,8 @@ struct AdamWStep {
 };
 
 /// Updates weight, first and second moment in place; all arrays have `size` elements.
-void adamw(ThreadPool& pool, const AdamWStep& options, std::int64_t size, const float* gradient, float* weight, float* moment1, float* moment2);
+void adamw(ThreadPool& pool, const AdamWStep& options, std::int64_t size, const float* gradient, float* weight, float* moment1,
+           float* moment2);
 
 /// Sum of squares in a fixed order (blocks of 4096, then the blocks in order), in double.
 double sum_of_squares(ThreadPool& pool, const float* values, std::int64_t size);

@@ -106,8 +106,9 @@ Json summarize(const std::vector<Json>& predictions) {
 
 void print(const Json& report) {
   const auto row = [](const std::string& name, const Json& value) {
-    std::printf("%-16s %5.1f%%  [%.1f, %.1f]  %lld items\n", name.c_str(), 100 * value.at("mean").as_number(), 100 * value.at("low").as_number(),
-                100 * value.at("high").as_number(), static_cast<long long>(value.at("items").as_integer()));
+    std::printf("%-16s %5.1f%%  [%.1f, %.1f]  %lld items\n", name.c_str(), 100 * value.at("mean").as_number(),
+                100 * value.at("low").as_number(), 100 * value.at("high").as_number(),
+                static_cast<long long>(value.at("items").as_integer()));
   };
   for (const auto& [task, value] : report.at("per_task").as_object()) row(task, value);
   row("all", report.at("accuracy"));

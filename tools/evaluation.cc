@@ -71,7 +71,8 @@ std::int64_t evaluate(ThreadPool& pool, const std::vector<data::Item>& items, co
         engine.submit(std::move(request));
       }
     }
-    for (const rollout::FinishedGroup& finished : engine.step()) done(score_group(finished.group, items[finished.group.lease_id], tokenizer));
+    for (const rollout::FinishedGroup& finished : engine.step())
+      done(score_group(finished.group, items[finished.group.lease_id], tokenizer));
   }
   return skipped;
 }

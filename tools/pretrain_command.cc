@@ -18,7 +18,8 @@ enum class Start { fresh, model };
 void run(const RecipeOptions& options, Start start) {
   const auto recipe = options.read<trainer::LmRecipe>();
   if (start == Start::model && recipe.model.init_from.empty()) {
-    throw UserError(concat("/model/init_from: expected a model to fine-tune, got none (", options.recipe_path, ")"), "a fresh model is made by longbow pretrain");
+    throw UserError(concat("/model/init_from: expected a model to fine-tune, got none (", options.recipe_path, ")"),
+                    "a fresh model is made by longbow pretrain");
   }
   catch_interrupts();
   ThreadPool pool(static_cast<int>(recipe.threads));
@@ -44,7 +45,9 @@ void add_command(CLI::App& app, const char* name, const char* description, Start
 
 }  // namespace
 
-void add_pretrain_command(CLI::App& app) { add_command(app, "pretrain", "Train a model on text and generated documents, in stages", Start::fresh); }
+void add_pretrain_command(CLI::App& app) {
+  add_command(app, "pretrain", "Train a model on text and generated documents, in stages", Start::fresh);
+}
 void add_sft_command(CLI::App& app) { add_command(app, "sft", "Fine-tune a model on answered items", Start::model); }
 
 }  // namespace longbow::tools

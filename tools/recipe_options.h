@@ -46,9 +46,7 @@ struct RecipeOptions {
     return config;
   }
 
-  std::string run_directory() const {
-    return run_dir.empty() ? "runs/" + std::filesystem::path(recipe_path).stem().string() : run_dir;
-  }
+  std::string run_directory() const { return run_dir.empty() ? "runs/" + std::filesystem::path(recipe_path).stem().string() : run_dir; }
 };
 
 }  // namespace longbow::tools

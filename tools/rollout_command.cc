@@ -45,7 +45,8 @@ void add_rollout_command(CLI::App& app) {
   arguments->recipe.add_to(*command);
   command->add_option("--connect", arguments->endpoint, "The learner's ZeroMQ endpoint")->required();
   command->add_option("--worker-id", arguments->worker_id, "Name of this worker (default: host and process)");
-  command->add_option("--curve-server-key", arguments->curve_server_key_file, "The learner's public CURVE key (endpoints off this machine)");
+  command->add_option("--curve-server-key", arguments->curve_server_key_file,
+                      "The learner's public CURVE key (endpoints off this machine)");
   command->add_option("--curve-secret-key", arguments->curve_secret_key_file, "This worker's secret CURVE key");
   command->callback([arguments] {
     const auto recipe = arguments->recipe.read<trainer::TrainRecipe>();

@@ -22,7 +22,8 @@ constexpr int kMaxRestarts = 3;  // of one worker before the run gives up
 /// The worker processes of `train`: started when the learner is ready, restarted when they die, ended with the run.
 class LocalWorkers {
  public:
-  LocalWorkers(std::string recipe_path, std::int64_t count) : recipe_path_(std::move(recipe_path)), workers_(static_cast<std::size_t>(count)) {}
+  LocalWorkers(std::string recipe_path, std::int64_t count)
+      : recipe_path_(std::move(recipe_path)), workers_(static_cast<std::size_t>(count)) {}
 
   void start(const std::string& endpoint) {
     endpoint_ = endpoint;
@@ -50,8 +51,8 @@ class LocalWorkers {
   };
 
   void start_one(std::size_t i) {
-    workers_[i].process = std::make_unique<ChildProcess>(std::vector<std::string>{"/proc/self/exe", "rollout", recipe_path_, "--connect", endpoint_,
-                                                                                  "--worker-id", concat("worker-", i)});
+    workers_[i].process = std::make_unique<ChildProcess>(
+        std::vector<std::string>{"/proc/self/exe", "rollout", recipe_path_, "--connect", endpoint_, "--worker-id", concat("worker-", i)});
   }
 
   std::string recipe_path_;
@@ -112,7 +113,8 @@ void add_learner_command(CLI::App& app) {
   arguments->recipe.add_to(*command);
   arguments->recipe.add_run_options(*command);
   command->add_option("--bind", arguments->endpoint, "ZeroMQ endpoint, such as tcp://127.0.0.1:5555");
-  command->add_option("--curve-secret-key", arguments->curve_secret_key_file, "The learner's secret CURVE key (endpoints off this machine)");
+  command->add_option("--curve-secret-key", arguments->curve_secret_key_file,
+                      "The learner's secret CURVE key (endpoints off this machine)");
   command->add_option("--curve-client-keys", arguments->curve_client_keys_file, "Public CURVE keys of the workers, one a line");
   command->callback([arguments] { run(*arguments, false); });
 }

@@ -34,8 +34,9 @@ std::vector<std::vector<double>> compute_advantages(const std::vector<GroupRewar
   std::map<std::string, std::vector<double>> pooled;  // rewards that share one scale; unused for group and none
   for (const GroupRewards& group : groups) {
     if (group.rewards.size() < 2) {
-      throw UserError(concat("advantages: expected groups of at least 2 completions, got ", group.rewards.size(), " (task '", group.task, "')"),
-                      "a group of one has no baseline; raise group_size");
+      throw UserError(
+          concat("advantages: expected groups of at least 2 completions, got ", group.rewards.size(), " (task '", group.task, "')"),
+          "a group of one has no baseline; raise group_size");
     }
     if (options.scale == AdvantageScale::task || options.scale == AdvantageScale::batch) {
       auto& pool = pooled[options.scale == AdvantageScale::task ? group.task : std::string()];
@@ -52,10 +53,17 @@ std::vector<std::vector<double>> compute_advantages(const std::vector<GroupRewar
     if (has_zero_spread(group.rewards)) continue;
     double scale = 1.0;
     switch (options.scale) {
-      case AdvantageScale::group: scale = unbiased_std(group.rewards) + options.eps; break;
-      case AdvantageScale::task: scale = pooled_std.at(group.task) + options.eps; break;
-      case AdvantageScale::batch: scale = pooled_std.at("") + options.eps; break;
-      case AdvantageScale::none: break;
+      case AdvantageScale::group:
+        scale = unbiased_std(group.rewards) + options.eps;
+        break;
+      case AdvantageScale::task:
+        scale = pooled_std.at(group.task) + options.eps;
+        break;
+      case AdvantageScale::batch:
+        scale = pooled_std.at("") + options.eps;
+        break;
+      case AdvantageScale::none:
+        break;
     }
     const double baseline = mean(group.rewards);
     for (std::size_t i = 0; i < row.size(); ++i) row[i] = (group.rewards[i] - baseline) / scale;

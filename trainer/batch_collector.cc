@@ -50,8 +50,9 @@ Json BatchCollector::source_state_before(std::int64_t step) const {
 
 void BatchCollector::check_workers_alive(std::int64_t waited_ms) const {
   if (waited_ms < recipe_.rollout.start_timeout_ms || server_.statistics().workers > 0) return;
-  throw UserError(concat("rollout: expected a worker within ", recipe_.rollout.start_timeout_ms, " ms, got none (", server_.endpoint(), ")"),
-                  "start one with: longbow rollout RECIPE --connect " + server_.endpoint());
+  throw UserError(
+      concat("rollout: expected a worker within ", recipe_.rollout.start_timeout_ms, " ms, got none (", server_.endpoint(), ")"),
+      "start one with: longbow rollout RECIPE --connect " + server_.endpoint());
 }
 
 void BatchCollector::accept(data::Group group, std::int64_t policy_version, std::int64_t collecting_step, CollectedBatch& batch) {
@@ -80,9 +81,10 @@ void BatchCollector::refill(std::int64_t step, CollectedBatch& batch) {
   const std::int64_t missing = recipe_.algorithm.prompts_per_step - static_cast<std::int64_t>(pending.kept.size());
   if (missing == 0) return;
   if (pending.refills++ == recipe_.algorithm.max_refills) {
-    throw UserError(concat("dynamic sampling: expected ", recipe_.algorithm.prompts_per_step, " groups with differing rewards at step ", step,
-                           ", got ", pending.kept.size(), " after ", recipe_.algorithm.max_refills, " refills"),
-                    "the task may be too easy or too hard for the model; change the data, raise /algorithm/max_refills or turn dynamic_sampling off");
+    throw UserError(
+        concat("dynamic sampling: expected ", recipe_.algorithm.prompts_per_step, " groups with differing rewards at step ", step, ", got ",
+               pending.kept.size(), " after ", recipe_.algorithm.max_refills, " refills"),
+        "the task may be too easy or too hard for the model; change the data, raise /algorithm/max_refills or turn dynamic_sampling off");
   }
   submit(step, missing);
 }

@@ -14,9 +14,9 @@
 namespace longbow::trainer {
 
 struct CollectedBatch {
-  std::vector<GroupScore> groups;      // prompts_per_step of them, by prompt_idx
-  std::int64_t dropped_groups = 0;     // zero spread, replaced by fresh prompts
-  std::int64_t stale_groups = 0;       // older than max_off_policy_steps, asked for again
+  std::vector<GroupScore> groups;   // prompts_per_step of them, by prompt_idx
+  std::int64_t dropped_groups = 0;  // zero spread, replaced by fresh prompts
+  std::int64_t stale_groups = 0;    // older than max_off_policy_steps, asked for again
   std::vector<double> group_wait_ms;
 };
 
@@ -54,8 +54,8 @@ class BatchCollector {
   LearnerServer& server_;
   Scorer& scorer_;
   std::function<void()> on_wait_;
-  std::map<std::int64_t, Pending> pending_;       // by step
-  std::map<std::int64_t, Json> source_states_;    // by step
+  std::map<std::int64_t, Pending> pending_;     // by step
+  std::map<std::int64_t, Json> source_states_;  // by step
 };
 
 }  // namespace longbow::trainer

@@ -11,7 +11,7 @@ namespace {
 /// Per-token numbers of one group that do not change while the step trains.
 struct GroupTerms {
   PackedGroup packed;
-  std::vector<double> advantages;      // per completion
+  std::vector<double> advantages;       // per completion
   std::vector<float> rollout_logprobs;  // [targets], from here on
   std::vector<float> old_logprobs;      // filled by the scoring pass, or by the only training pass
   std::vector<float> ref_logprobs;
@@ -80,8 +80,8 @@ void train_group(const TrainRecipe& recipe, Policy& policy, GroupTerms& term, co
 
 }  // namespace
 
-StepReport grpo_step(const TrainRecipe& recipe, Policy& policy, Policy* reference, Optimizer& optimizer, const std::vector<ScoredGroup>& groups,
-                     const StepOptions& options) {
+StepReport grpo_step(const TrainRecipe& recipe, Policy& policy, Policy* reference, Optimizer& optimizer,
+                     const std::vector<ScoredGroup>& groups, const StepOptions& options) {
   StepReport report;
   std::vector<GroupTerms> terms = prepare(recipe, groups, report);
   const float inv_temperature = 1.0f / static_cast<float>(recipe.rollout.temperature);

@@ -23,9 +23,9 @@ struct ScoredGroup {
 };
 
 struct StepReport {
-  LossSums sums;           // over the whole step
-  double entropy = 0;      // mean over tokens, nats
-  double grad_norm = 0;    // of the last update, before clipping
+  LossSums sums;         // over the whole step
+  double entropy = 0;    // mean over tokens, nats
+  double grad_norm = 0;  // of the last update, before clipping
   double learning_rate = 0;
   std::int64_t zero_spread_groups = 0;
   std::int64_t skipped_updates = 0;  // gradients that were not finite
@@ -42,7 +42,7 @@ struct StepOptions {
 /// Trains `policy` on `groups`, which stand in the order of their prompt_idx. `reference` may be null where no KL is wanted.
 /// Deterministic: the result depends on the groups, their order and the weights only.
 /// Throws UserError for a group of one.
-StepReport grpo_step(const TrainRecipe& recipe, Policy& policy, Policy* reference, Optimizer& optimizer, const std::vector<ScoredGroup>& groups,
-                     const StepOptions& options);
+StepReport grpo_step(const TrainRecipe& recipe, Policy& policy, Policy* reference, Optimizer& optimizer,
+                     const std::vector<ScoredGroup>& groups, const StepOptions& options);
 
 }  // namespace longbow::trainer

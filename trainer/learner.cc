@@ -99,7 +99,8 @@ data::PromptSource make_source(const TrainRecipe& recipe, const data::Tokenizer&
 
 LearnerServerOptions Run::server_options() const {
   LearnerServerOptions server;
-  server.endpoint = recipe_.rollout.endpoint.empty() ? "ipc://" + fs::absolute(directory_.file("learner.sock")).string() : recipe_.rollout.endpoint;
+  server.endpoint =
+      recipe_.rollout.endpoint.empty() ? "ipc://" + fs::absolute(directory_.file("learner.sock")).string() : recipe_.rollout.endpoint;
   server.curve_secret_key_file = options_.curve_secret_key_file;
   server.curve_client_keys_file = options_.curve_client_keys_file;
   server.run_id = concat(stable_hash(fs::absolute(directory_.path()).string()), "-", ::getpid());

@@ -14,9 +14,9 @@ namespace longbow::trainer {
 struct LearnerOptions {
   std::string run_dir;
   bool resume = false;
-  std::string curve_secret_key_file;   // for endpoints off this machine
+  std::string curve_secret_key_file;  // for endpoints off this machine
   std::string curve_client_keys_file;
-  bool quiet = false;                  // no progress line
+  bool quiet = false;  // no progress line
   /// Called once with the endpoint workers are to connect to.
   std::function<void(const std::string& endpoint)> on_ready;
   /// Called every now and then while waiting; `train` looks after its worker processes here and throws when they cannot live.

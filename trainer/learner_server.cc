@@ -71,10 +71,10 @@ class SnapshotFile {
   }
 
  private:
-  int fd_ = -1;
-  std::int64_t bytes_ = 0;
-  std::int64_t policy_version_ = 0;
   std::string path_;
+  std::int64_t policy_version_ = 0;
+  std::int64_t bytes_ = 0;
+  int fd_ = -1;
 };
 
 struct Peer {
@@ -130,7 +130,8 @@ std::optional<std::string> LearnerServer::State::objection_to(const data::Hello&
     return concat("protocol version: expected ", data::kProtocolVersion, ", got ", hello.protocol_version);
   }
   if (hello.worker_id.empty()) return "worker id: expected a name, got none";
-  if (hello.layout_hash != 0 && hello.layout_hash != options.layout_hash) return "model: the worker's checkpoint has other tensors than the learner's";
+  if (hello.layout_hash != 0 && hello.layout_hash != options.layout_hash)
+    return "model: the worker's checkpoint has other tensors than the learner's";
   if (hello.compute_dtype != options.compute_dtype) {
     return concat("compute dtype: expected ", options.compute_dtype, ", got ", hello.compute_dtype);
   }
@@ -238,7 +239,8 @@ void LearnerServer::State::serve() {
 LearnerServer::LearnerServer(LearnerServerOptions options) : state_(std::make_unique<State>(std::move(options))) {
   State& state = *state_;
   if (!state.options.curve_client_keys_file.empty()) state.gate.emplace(state.context, state.options.curve_client_keys_file);
-  data::configure_server_socket(state.socket, state.options.endpoint, state.options.curve_secret_key_file, state.options.curve_client_keys_file);
+  data::configure_server_socket(state.socket, state.options.endpoint, state.options.curve_secret_key_file,
+                                state.options.curve_client_keys_file);
   state.socket.set(zmq::sockopt::maxmsgsize, kMaxMessageBytes);
   state.socket.set(zmq::sockopt::linger, 500);
   state.socket.set(zmq::sockopt::router_mandatory, true);

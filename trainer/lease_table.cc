@@ -9,7 +9,8 @@ namespace longbow::trainer {
 
 std::optional<std::string> find_defect(const data::Group& group, const LeaseRequestItem& asked, int vocab_size) {
   if (group.prompt.step != asked.prompt.step || group.prompt.prompt_idx != asked.prompt.prompt_idx) {
-    return concat("prompt: expected number ", asked.prompt.prompt_idx, " of step ", asked.prompt.step, ", got ", group.prompt.prompt_idx, " of step ",
+    return concat("prompt: expected number ", asked.prompt.prompt_idx, " of step ", asked.prompt.step, ", got ", group.prompt.prompt_idx,
+                  " of step ",
                   group.prompt.step);  // an answer to an earlier incarnation's lease of the same id
   }
   if (group.prompt.tokens != asked.prompt.tokens) return "prompt: expected the leased tokens, got others";
@@ -20,7 +21,8 @@ std::optional<std::string> find_defect(const data::Group& group, const LeaseRequ
     const data::Completion& completion = group.completions[i];
     if (completion.sample_idx != static_cast<std::int64_t>(i)) return concat("sample_idx: expected ", i, ", got ", completion.sample_idx);
     if (static_cast<std::int64_t>(completion.tokens.size()) > asked.sampling.max_completion_tokens) {
-      return concat("completion length: expected at most ", asked.sampling.max_completion_tokens, " tokens, got ", completion.tokens.size());
+      return concat("completion length: expected at most ", asked.sampling.max_completion_tokens, " tokens, got ",
+                    completion.tokens.size());
     }
     if (completion.rollout_logprobs.size() != completion.tokens.size()) return "rollout_logprobs: expected one per token";
     if (completion.finish_reason == data::FinishReason::abort) return "finish_reason: expected stop or length, got abort";

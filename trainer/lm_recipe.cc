@@ -6,9 +6,11 @@ namespace longbow::trainer {
 
 model::ModelConfig make_model_config(const ArchitectureSection& section, int vocab_size, int bos_token_id, int eos_token_id) {
   if (section.num_heads % section.num_kv_heads != 0) {
-    throw UserError(concat("/model/architecture/num_kv_heads: expected a divisor of num_heads (", section.num_heads, "), got ", section.num_kv_heads));
+    throw UserError(
+        concat("/model/architecture/num_kv_heads: expected a divisor of num_heads (", section.num_heads, "), got ", section.num_kv_heads));
   }
-  if (section.head_dim % 16 != 0) throw UserError(concat("/model/architecture/head_dim: expected a multiple of 16, got ", section.head_dim));
+  if (section.head_dim % 16 != 0)
+    throw UserError(concat("/model/architecture/head_dim: expected a multiple of 16, got ", section.head_dim));
   model::ModelConfig config;
   config.family = "smollm3";
   config.vocab_size = vocab_size;

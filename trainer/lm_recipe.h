@@ -35,10 +35,13 @@ struct ArchitectureSection {
     v.field("num_heads", num_heads, {.help = "Query heads.", .min = 1, .max = 1024});
     v.field("num_kv_heads", num_kv_heads, {.help = "Key and value heads; divides num_heads.", .min = 1, .max = 1024});
     v.field("head_dim", head_dim, {.help = "Width of a head; a multiple of 16.", .min = 16, .max = 256});
-    v.field("full_attention_every", full_attention_every, {.help = "Every this many layers one is full attention without position; the others slide.", .min = 1});
-    v.field("window", window, {.help = "Visible keys of a sliding layer, the current one included, in the saved model.", .unit = "tokens", .min = 1});
+    v.field("full_attention_every", full_attention_every,
+            {.help = "Every this many layers one is full attention without position; the others slide.", .min = 1});
+    v.field("window", window,
+            {.help = "Visible keys of a sliding layer, the current one included, in the saved model.", .unit = "tokens", .min = 1});
     v.field("rope_theta", rope_theta, {.help = "RoPE base of the sliding layers.", .min = 1});
-    v.field("max_position_embeddings", max_position_embeddings, {.help = "Longest context that the saved config claims.", .unit = "tokens", .min = 1});
+    v.field("max_position_embeddings", max_position_embeddings,
+            {.help = "Longest context that the saved config claims.", .unit = "tokens", .min = 1});
   }
 };
 

@@ -19,7 +19,7 @@ struct LmStepOptions {
 };
 
 struct LmStepReport {
-  double text_loss = 0;    // mean nats per token
+  double text_loss = 0;  // mean nats per token
   double answer_loss = 0;
   std::int64_t text_tokens = 0;
   std::int64_t answer_tokens = 0;

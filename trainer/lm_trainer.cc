@@ -53,7 +53,8 @@ class LmRun {
         chat_template_(data::ChatTemplate::load(tokenizer_dir(recipe))),
         corpus_(data::WordNet::load(recipe.wordnet)),
         config_(model_config(recipe, tokenizer_)),
-        policy_(pool, config_, initial_weights(recipe, config_), recipe.model.dtype == ComputeType::float32 ? kernels::DType::f32 : kernels::DType::bf16),
+        policy_(pool, config_, initial_weights(recipe, config_),
+                recipe.model.dtype == ComputeType::float32 ? kernels::DType::f32 : kernels::DType::bf16),
         optimizer_(pool, recipe.optimizer, policy_.layout()) {
     directory_.store_recipe(config_to_json(recipe), options.resume);
     const std::string checkpoint = options.resume ? latest_checkpoint(directory_.checkpoints_path()) : std::string();
@@ -82,7 +83,8 @@ class LmRun {
           metrics.write(step_, last);
           if (progress) {
             progress->update(step_ + 1, concat(stage.name, "  text ", last.at("text_loss").dump().substr(0, 5), "  answer ",
-                                               last.at("answer_loss").dump().substr(0, 5), "  ", std::llround(last.at("tokens_per_second").as_number()), " tok/s"));
+                                               last.at("answer_loss").dump().substr(0, 5), "  ",
+                                               std::llround(last.at("tokens_per_second").as_number()), " tok/s"));
           }
           if ((step_ + 1) % recipe_.checkpoint.every == 0) save(step_ + 1);
         }
@@ -101,7 +103,8 @@ class LmRun {
   }
 
   /// Documents 0, 1, … until the step has its tokens; drawn in parallel, a few more than needed.
-  std::vector<data::LmDocument> draw_documents(const data::LmMixture& mixture, const LmStage& stage, std::int64_t stage_idx, std::int64_t step_in_stage) {
+  std::vector<data::LmDocument> draw_documents(const data::LmMixture& mixture, const LmStage& stage, std::int64_t stage_idx,
+                                               std::int64_t step_in_stage) {
     std::vector<data::LmDocument> documents;
     std::int64_t tokens = 0;
     while (tokens < stage.tokens_per_step) {
@@ -154,8 +157,8 @@ class LmRun {
     if (saved_at_ != step_) save(step_);
     const bool complete = step_ == total_steps(recipe_);
     if (complete) {
-      model::save_checkpoint_dir(directory_.checkpoints_path() + "/final", config_, policy_.layout(), policy_.weights(), kernels::DType::bf16,
-                                 tokenizer_dir(recipe_));
+      model::save_checkpoint_dir(directory_.checkpoints_path() + "/final", config_, policy_.layout(), policy_.weights(),
+                                 kernels::DType::bf16, tokenizer_dir(recipe_));
     }
     Json result = Json::object();
     result["steps"] = step_;

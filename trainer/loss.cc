@@ -38,9 +38,12 @@ Term policy_term(const LossConfig& config, double log_ratio, double advantage, b
 /// d = logprob - ref_logprob. The gradient of k1 as a loss is constant, of k2 it is d, of k3 1 - exp(-d).
 Term kl_term(KlEstimator estimator, double d) {
   switch (estimator) {
-    case KlEstimator::k1: return {d, 1.0};
-    case KlEstimator::k2: return {0.5 * d * d, d};
-    case KlEstimator::k3: return {k3(clamped(-d)), std::abs(d) > kMaxLogRatio ? 0.0 : 1.0 - std::exp(-d)};
+    case KlEstimator::k1:
+      return {d, 1.0};
+    case KlEstimator::k2:
+      return {0.5 * d * d, d};
+    case KlEstimator::k3:
+      return {k3(clamped(-d)), std::abs(d) > kMaxLogRatio ? 0.0 : 1.0 - std::exp(-d)};
   }
   return {};
 }
@@ -49,8 +52,11 @@ Term kl_term(KlEstimator estimator, double d) {
 double mismatch_weight(const LossConfig& config, double log_mismatch, bool* corrected) {
   const double weight = std::exp(clamped(log_mismatch));
   switch (config.mismatch_correction) {
-    case MismatchCorrection::none: return 1.0;
-    case MismatchCorrection::tis: *corrected = weight > config.tis_cap; return std::min(weight, config.tis_cap);
+    case MismatchCorrection::none:
+      return 1.0;
+    case MismatchCorrection::tis:
+      *corrected = weight > config.tis_cap;
+      return std::min(weight, config.tis_cap);
     case MismatchCorrection::icepop:
       *corrected = weight < config.icepop_low || weight > config.icepop_high;
       return *corrected ? 0.0 : weight;
@@ -61,8 +67,10 @@ double mismatch_weight(const LossConfig& config, double log_mismatch, bool* corr
 /// What each token's term is multiplied by; the whole batch's weights add up to one (dr_grpo: to the mean length share).
 double token_weight(Aggregation aggregation, const BatchDenominator& denominator, std::size_t completion_tokens) {
   switch (aggregation) {
-    case Aggregation::token_mean: return 1.0 / static_cast<double>(denominator.completion_tokens);
-    case Aggregation::sequence_mean: return 1.0 / (static_cast<double>(completion_tokens) * static_cast<double>(denominator.completions));
+    case Aggregation::token_mean:
+      return 1.0 / static_cast<double>(denominator.completion_tokens);
+    case Aggregation::sequence_mean:
+      return 1.0 / (static_cast<double>(completion_tokens) * static_cast<double>(denominator.completions));
     case Aggregation::dr_grpo:
       return 1.0 / (static_cast<double>(denominator.max_completion_tokens) * static_cast<double>(denominator.completions));
   }
@@ -90,8 +98,8 @@ void LossSums::add(const LossSums& other) {
   min_ratio = std::min(min_ratio, other.min_ratio);
 }
 
-void completion_loss(const LossConfig& config, const CompletionTerms& terms, const BatchDenominator& denominator, std::span<float> dlogprobs,
-                     LossSums& sums) {
+void completion_loss(const LossConfig& config, const CompletionTerms& terms, const BatchDenominator& denominator,
+                     std::span<float> dlogprobs, LossSums& sums) {
   const std::size_t count = terms.logprobs.size();
   LONGBOW_CHECK_EQ(terms.old_logprobs.size(), count);
   LONGBOW_CHECK_EQ(terms.rollout_logprobs.size(), count);

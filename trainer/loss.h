@@ -32,12 +32,15 @@ struct LossConfig {
   void visit(Visitor& v) {
     v.field("eps_clip_low", eps_clip_low, {.help = "The ratio is clipped below at 1 - this.", .min = 0, .max = 1});
     v.field("eps_clip_high", eps_clip_high, {.help = "The ratio is clipped above at 1 + this (clip-higher: 0.28).", .min = 0, .max = 10});
-    v.field("dual_clip", dual_clip, {.help = "Bounds the loss of negative advantages at this multiple; 0 turns it off, else > 1.", .min = 0});
-    v.choice("aggregation", aggregation,
-             {{"token_mean", Aggregation::token_mean}, {"sequence_mean", Aggregation::sequence_mean}, {"dr_grpo", Aggregation::dr_grpo}},
-             {.help = "Divide by the batch's completion tokens, by length then completions, or by completions times max_completion_tokens."});
+    v.field("dual_clip", dual_clip,
+            {.help = "Bounds the loss of negative advantages at this multiple; 0 turns it off, else > 1.", .min = 0});
+    v.choice(
+        "aggregation", aggregation,
+        {{"token_mean", Aggregation::token_mean}, {"sequence_mean", Aggregation::sequence_mean}, {"dr_grpo", Aggregation::dr_grpo}},
+        {.help = "Divide by the batch's completion tokens, by length then completions, or by completions times max_completion_tokens."});
     v.field("kl_beta", kl_beta, {.help = "Weight of the KL to the start; 0 turns it off.", .min = 0});
-    v.choice("kl_estimator", kl_estimator, {{"k1", KlEstimator::k1}, {"k2", KlEstimator::k2}, {"k3", KlEstimator::k3}}, {.help = "KL estimator."});
+    v.choice("kl_estimator", kl_estimator, {{"k1", KlEstimator::k1}, {"k2", KlEstimator::k2}, {"k3", KlEstimator::k3}},
+             {.help = "KL estimator."});
     v.choice("mismatch_correction", mismatch_correction,
              {{"none", MismatchCorrection::none}, {"tis", MismatchCorrection::tis}, {"icepop", MismatchCorrection::icepop}},
              {.help = "Correction for rollout and trainer log-probabilities that differ."});
@@ -68,14 +71,14 @@ struct BatchDenominator {
 
 /// Sums over tokens, to be added up over a batch and divided by `tokens` when reported.
 struct LossSums {
-  double loss = 0;          // already divided by the denominator
+  double loss = 0;  // already divided by the denominator
   double tokens = 0;
-  double clipped = 0;       // tokens whose ratio was clipped
-  double approx_kl = 0;     // k3 of old to current policy
-  double ref_kl = 0;        // k3 of the current policy to the reference
-  double mismatch_kl = 0;   // k3 of rollout to trainer log-probabilities, before any masking
+  double clipped = 0;      // tokens whose ratio was clipped
+  double approx_kl = 0;    // k3 of old to current policy
+  double ref_kl = 0;       // k3 of the current policy to the reference
+  double mismatch_kl = 0;  // k3 of rollout to trainer log-probabilities, before any masking
   double max_abs_mismatch = 0;
-  double corrected = 0;     // tokens whose mismatch weight was capped or dropped
+  double corrected = 0;  // tokens whose mismatch weight was capped or dropped
   double max_ratio = 0;
   double min_ratio = 1e30;
 
@@ -83,7 +86,7 @@ struct LossSums {
 };
 
 /// Adds the completion's loss to `sums` and writes dlogprobs[t] = d(loss)/d(logprobs[t]). Log-ratios are clamped to ±20.
-void completion_loss(const LossConfig& config, const CompletionTerms& terms, const BatchDenominator& denominator, std::span<float> dlogprobs,
-                     LossSums& sums);
+void completion_loss(const LossConfig& config, const CompletionTerms& terms, const BatchDenominator& denominator,
+                     std::span<float> dlogprobs, LossSums& sums);
 
 }  // namespace longbow::trainer

@@ -14,9 +14,12 @@ double learning_rate_at(const OptimizerConfig& config, std::int64_t step, std::i
   const double progress = std::min(1.0, static_cast<double>(step - config.warmup_steps) / span);
   const double floor = config.final_learning_rate_ratio;
   switch (config.schedule) {
-    case Schedule::constant: return config.learning_rate;
-    case Schedule::linear: return config.learning_rate * (1.0 - (1.0 - floor) * progress);
-    case Schedule::cosine: return config.learning_rate * (floor + (1.0 - floor) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress)));
+    case Schedule::constant:
+      return config.learning_rate;
+    case Schedule::linear:
+      return config.learning_rate * (1.0 - (1.0 - floor) * progress);
+    case Schedule::cosine:
+      return config.learning_rate * (floor + (1.0 - floor) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress)));
   }
   return config.learning_rate;
 }

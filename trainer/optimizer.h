@@ -30,7 +30,8 @@ struct OptimizerConfig {
     v.field("beta1", beta1, {.help = "AdamW's decay of the first moment.", .min = 0, .max = 1});
     v.field("beta2", beta2, {.help = "AdamW's decay of the second moment.", .min = 0, .max = 1});
     v.field("eps", eps, {.help = "AdamW's denominator floor.", .min = 0, .max = 1});
-    v.field("weight_decay", weight_decay, {.help = "Decoupled weight decay, of matrices only (norm weights are spared).", .min = 0, .max = 1});
+    v.field("weight_decay", weight_decay,
+            {.help = "Decoupled weight decay, of matrices only (norm weights are spared).", .min = 0, .max = 1});
     v.field("max_grad_norm", max_grad_norm, {.help = "Gradients are scaled down to this global L2 norm; 0 turns clipping off.", .min = 0});
     v.field("warmup_steps", warmup_steps, {.help = "Linear warm-up from 0.", .unit = "optimizer steps", .min = 0});
     v.choice("schedule", schedule, {{"constant", Schedule::constant}, {"linear", Schedule::linear}, {"cosine", Schedule::cosine}},

@@ -56,9 +56,9 @@ class Policy {
   kernels::Buffer<float> gradient_;
   model::PackedModel packed_;
   model::TrainingPass pass_;
-  kernels::Buffer<float> target_hidden_;   // [targets, hidden] rows gathered for the head
+  kernels::Buffer<float> target_hidden_;  // [targets, hidden] rows gathered for the head
   kernels::Buffer<float> target_dhidden_;
-  kernels::Buffer<float> dhidden_;         // [rows, hidden]
+  kernels::Buffer<float> dhidden_;  // [rows, hidden]
 };
 
 }  // namespace longbow::trainer

@@ -18,8 +18,8 @@ void validate(const TrainRecipe& recipe) {
   }
   const RewardSection& reward = recipe.reward;
   if (reward.overlong_factor > 0 && (reward.overlong_buffer_tokens <= 0 || reward.overlong_buffer_tokens > rollout.max_completion_tokens)) {
-    throw UserError(concat("/reward/overlong_buffer_tokens: expected 1 to max_completion_tokens (", rollout.max_completion_tokens, "), got ",
-                           reward.overlong_buffer_tokens));
+    throw UserError(concat("/reward/overlong_buffer_tokens: expected 1 to max_completion_tokens (", rollout.max_completion_tokens,
+                           "), got ", reward.overlong_buffer_tokens));
   }
   if (rollout.heartbeat_ms * 2 > rollout.lease_timeout_ms) {
     throw UserError(concat("/rollout/lease_timeout_ms: expected at least two heartbeats (", 2 * rollout.heartbeat_ms, "), got ",

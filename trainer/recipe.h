@@ -47,7 +47,8 @@ struct DataSection {
   template <class Visitor>
   void visit(Visitor& v) {
     v.field("train", train, {.help = "Data set files (JSONL, .gz, .zst), of our item schema or verl's.", .required = true});
-    v.field("max_prompt_tokens", max_prompt_tokens, {.help = "Longer prompts are dropped and counted.", .unit = "tokens", .min = 1, .max = 1 << 20});
+    v.field("max_prompt_tokens", max_prompt_tokens,
+            {.help = "Longer prompts are dropped and counted.", .unit = "tokens", .min = 1, .max = 1 << 20});
     v.section("task_weights", task_weights, "Shares of each batch by task; equal when empty.");
     v.field("skip_bad_lines", skip_bad_lines, {.help = "Count bad lines and go on instead of stopping at the first."});
     v.field("verl_reward", verl_reward, {.help = "Reward for verl rows, which name none."});
@@ -73,16 +74,20 @@ struct RolloutSection {
 
   template <class Visitor>
   void visit(Visitor& v) {
-    v.field("workers", workers, {.help = "Worker processes that `train` starts; 0 waits for workers from elsewhere.", .min = 0, .max = 256});
+    v.field("workers", workers,
+            {.help = "Worker processes that `train` starts; 0 waits for workers from elsewhere.", .min = 0, .max = 256});
     v.field("threads_per_worker", threads_per_worker, {.help = "Compute threads of each worker.", .min = 1, .max = 1024});
     v.field("group_size", group_size, {.help = "Completions per prompt.", .min = 2, .max = 1024});
-    v.field("max_completion_tokens", max_completion_tokens, {.help = "Completions end here at the latest.", .unit = "tokens", .min = 1, .max = 1 << 20});
+    v.field("max_completion_tokens", max_completion_tokens,
+            {.help = "Completions end here at the latest.", .unit = "tokens", .min = 1, .max = 1 << 20});
     v.field("temperature", temperature, {.help = "Sampling temperature.", .min = 0.01, .max = 10});
-    v.field("top_p", top_p, {.help = "Nucleus sampling; training refuses anything but 1 (the trainer would see other probabilities).", .min = 0, .max = 1});
+    v.field("top_p", top_p,
+            {.help = "Nucleus sampling; training refuses anything but 1 (the trainer would see other probabilities).", .min = 0, .max = 1});
     v.field("top_k", top_k, {.help = "Top-k sampling; 0 is off, and training refuses anything else.", .min = 0});
     v.field("min_p", min_p, {.help = "Min-p sampling; 0 is off, and training refuses anything else.", .min = 0, .max = 1});
     v.field("concurrent_groups", concurrent_groups, {.help = "Groups a worker decodes at once.", .min = 1, .max = 1024});
-    v.field("prefill_chunk", prefill_chunk, {.help = "Prompt tokens prefilled between two decode steps.", .unit = "tokens", .min = 1, .max = 65536});
+    v.field("prefill_chunk", prefill_chunk,
+            {.help = "Prompt tokens prefilled between two decode steps.", .unit = "tokens", .min = 1, .max = 65536});
     v.field("kv_budget_mib", kv_budget_mib, {.help = "A worker admits groups while their KV cache fits here.", .unit = "MiB", .min = 1});
     v.field("endpoint", endpoint, {.help = "ZeroMQ endpoint of the learner; empty: an ipc socket in the run directory."});
     v.field("lease_timeout_ms", lease_timeout_ms, {.help = "A worker silent for this long loses its prompts.", .unit = "ms", .min = 100});
@@ -99,10 +104,13 @@ struct RewardSection {
 
   template <class Visitor>
   void visit(Visitor& v) {
-    v.field("command", command, {.help = "External reward program and its arguments (JSONL in, JSONL out); empty: the items' own rewards."});
+    v.field("command", command,
+            {.help = "External reward program and its arguments (JSONL in, JSONL out); empty: the items' own rewards."});
     v.field("command_timeout_ms", command_timeout_ms, {.help = "Time for one batch.", .unit = "ms", .min = 1});
-    v.field("overlong_factor", overlong_factor, {.help = "Penalty at max_completion_tokens (DAPO's soft overlong punishment); 0 is off.", .min = 0});
-    v.field("overlong_buffer_tokens", overlong_buffer_tokens, {.help = "The penalty rises over the last tokens of this number.", .unit = "tokens", .min = 0});
+    v.field("overlong_factor", overlong_factor,
+            {.help = "Penalty at max_completion_tokens (DAPO's soft overlong punishment); 0 is off.", .min = 0});
+    v.field("overlong_buffer_tokens", overlong_buffer_tokens,
+            {.help = "The penalty rises over the last tokens of this number.", .unit = "tokens", .min = 0});
   }
 };
 
@@ -123,14 +131,20 @@ struct AlgorithmSection {
     v.field("prompts_per_step", prompts_per_step, {.help = "Groups a step trains on.", .min = 1, .max = 65536});
     v.field("mini_batches", mini_batches, {.help = "Optimizer updates a step; the groups are split evenly.", .min = 1, .max = 1024});
     v.choice("advantage_scale", advantage_scale,
-             {{"group", AdvantageScale::group}, {"task", AdvantageScale::task}, {"batch", AdvantageScale::batch}, {"none", AdvantageScale::none}},
+             {{"group", AdvantageScale::group},
+              {"task", AdvantageScale::task},
+              {"batch", AdvantageScale::batch},
+              {"none", AdvantageScale::none}},
              {.help = "Over what the standard deviation that divides advantages is taken; none is Dr. GRPO."});
     v.section("loss", loss, "The policy-gradient loss.");
     v.field("dynamic_sampling", dynamic_sampling, {.help = "Replace groups whose rewards are all equal by fresh prompts."});
     v.field("max_refills", max_refills, {.help = "Rounds of fresh prompts before dynamic sampling gives up.", .min = 1, .max = 1000});
     v.field("max_off_policy_steps", max_off_policy_steps,
-            {.help = "0: generation waits for the newest weights (sync); 1: one step off, generation and training overlap.", .min = 0, .max = 16});
-    v.field("ref_kl_every", ref_kl_every, {.help = "Log the KL to the start every this many steps; 0 never (kl_beta > 0: every step).", .unit = "steps", .min = 0});
+            {.help = "0: generation waits for the newest weights (sync); 1: one step off, generation and training overlap.",
+             .min = 0,
+             .max = 16});
+    v.field("ref_kl_every", ref_kl_every,
+            {.help = "Log the KL to the start every this many steps; 0 never (kl_beta > 0: every step).", .unit = "steps", .min = 0});
   }
 };
 

@@ -13,8 +13,14 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Keys that may change between a run and its resumption: where and how fast, not what.
-constexpr std::array<std::string_view, 8> kFreeKeys = {"/description", "/threads", "/algorithm/steps", "/checkpoint/every", "/checkpoint/keep",
-                                                       "/rollout/workers", "/rollout/threads_per_worker", "/rollout/endpoint"};
+constexpr std::array<std::string_view, 8> kFreeKeys = {"/description",
+                                                       "/threads",
+                                                       "/algorithm/steps",
+                                                       "/checkpoint/every",
+                                                       "/checkpoint/keep",
+                                                       "/rollout/workers",
+                                                       "/rollout/threads_per_worker",
+                                                       "/rollout/endpoint"};
 
 /// Pointer of the first value that differs, or nothing.
 std::optional<std::string> first_difference(const Json& stored, const Json& given, const std::string& pointer) {

@@ -42,7 +42,8 @@ GroupScore Scorer::score(data::Group group, const data::Item& item) {
     const auto length = static_cast<std::int64_t>(group.completions[i].tokens.size());
     result.scored.accuracies.push_back(*results[i].score);
     result.scored.rewards.push_back(*results[i].score + overlong_penalty(length, recipe_.rollout.max_completion_tokens,
-                                                                         recipe_.reward.overlong_buffer_tokens, recipe_.reward.overlong_factor));
+                                                                         recipe_.reward.overlong_buffer_tokens,
+                                                                         recipe_.reward.overlong_factor));
     result.extracted.push_back(results[i].extracted);
   }
   result.scored.group = std::move(group);

@@ -112,8 +112,8 @@ void StepMetrics::write(std::int64_t step, const CollectedBatch& batch, const St
   writer_.write(step, metrics);
   if (step % kSamplesEvery == 0) write_samples(step, batch);
   if (progress_) {
-    progress_->update(step + 1, concat("reward ", short_number(metrics.at("reward_mean").as_number()), "  entropy ", short_number(report.entropy),
-                                       "  mismatch_kl ", metrics.at("mismatch_kl").dump()));
+    progress_->update(step + 1, concat("reward ", short_number(metrics.at("reward_mean").as_number()), "  entropy ",
+                                       short_number(report.entropy), "  mismatch_kl ", metrics.at("mismatch_kl").dump()));
   }
 }
 

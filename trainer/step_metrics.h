@@ -29,7 +29,8 @@ class StepMetrics {
   /// Opens the run's metric files for steps from `first_step` on.
   StepMetrics(const std::string& run_dir, std::int64_t first_step, std::int64_t total_steps, bool quiet);
 
-  void write(std::int64_t step, const CollectedBatch& batch, const StepReport& report, const LearnerServer::Statistics& server, const StepTimes& times);
+  void write(std::int64_t step, const CollectedBatch& batch, const StepReport& report, const LearnerServer::Statistics& server,
+             const StepTimes& times);
 
   /// Final values and totals, for result.json: read back from metrics.jsonl, so that a resumed run counts all its steps.
   Json result() const;

@@ -33,7 +33,8 @@ struct CommandResult {
 class CommandLineTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() / concat("longbow-it-", ::getpid(), "-", testing::UnitTest::GetInstance()->current_test_info()->name());
+    folder_ =
+        fs::temp_directory_path() / concat("longbow-it-", ::getpid(), "-", testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::remove_all(folder_);
     fs::create_directories(folder_);
   }
@@ -114,15 +115,17 @@ class TinyRunTest : public CommandLineTest {
     succeed({"pretrain", "pretrain.json", "--run-dir", "pre"});
     std::string items;
     for (int i = 0; i < 12; ++i) {
-      items += concat(R"({"id":"i)", i, R"(","task":")", i % 2 ? "b" : "a",
-                      R"(","family":"retrieval","messages":[{"role":"user","content":"say something about number )", i,
-                      R"( and the quick brown fox"}],"answer":{"reward":"sub_em","answers":["e"],"params":{}},"evidence":[],"gold_chain":[],)",
-                      R"("question":"q","num_tokens":0,"seed":0,"builder":"hand@1","difficulty":{"num_candidates":1},"length_bin":"64"})", "\n");
+      items +=
+          concat(R"({"id":"i)", i, R"(","task":")", i % 2 ? "b" : "a",
+                 R"(","family":"retrieval","messages":[{"role":"user","content":"say something about number )", i,
+                 R"( and the quick brown fox"}],"answer":{"reward":"sub_em","answers":["e"],"params":{}},"evidence":[],"gold_chain":[],)",
+                 R"("question":"q","num_tokens":0,"seed":0,"builder":"hand@1","difficulty":{"num_candidates":1},"length_bin":"64"})", "\n");
     }
     write("items.jsonl", items);
     // A reward that differs between the answers of an untrained model, and takes a while, so that a kill lands inside a step.
-    write("reward.py", "import json, sys, time\nfor line in sys.stdin:\n    row = json.loads(line)\n    time.sleep(0.01)\n"
-                       "    print(json.dumps({'id': row['id'], 'score': len(row['prediction']) % 7 / 7}), flush=True)\n");
+    write("reward.py",
+          "import json, sys, time\nfor line in sys.stdin:\n    row = json.loads(line)\n    time.sleep(0.01)\n"
+          "    print(json.dumps({'id': row['id'], 'score': len(row['prediction']) % 7 / 7}), flush=True)\n");
     write("grpo.json", R"({"description": "tiny run", "seed": 3, "threads": 1,
       "model": {"path": "pre/checkpoints/final", "dtype": "float32"},
       "data": {"train": ["items.jsonl"], "max_prompt_tokens": 200},

@@ -13,7 +13,8 @@ std::vector<pid_t> find_processes(const std::string& first, const std::string& s
   for (const auto& entry : fs::directory_iterator("/proc")) {
     std::ifstream file(entry.path() / "cmdline");
     const std::string text((std::istreambuf_iterator<char>(file)), {});
-    if (text.find(first) != std::string::npos && text.find(second) != std::string::npos) found.push_back(std::stoi(entry.path().filename()));
+    if (text.find(first) != std::string::npos && text.find(second) != std::string::npos)
+      found.push_back(std::stoi(entry.path().filename()));
   }
   return found;
 }
@@ -96,8 +97,8 @@ TEST_F(TrainLoop, OneStepOffPolicyRunsToTheEnd) {
 }
 
 TEST_F(TrainLoop, MiniBatchesAndDynamicSamplingRun) {
-  succeed({"train", "grpo.json", "--run-dir", "run", "--set", "/algorithm/mini_batches=2", "--set", "/algorithm/dynamic_sampling=true", "--set",
-           "/algorithm/max_refills=50"});
+  succeed({"train", "grpo.json", "--run-dir", "run", "--set", "/algorithm/mini_batches=2", "--set", "/algorithm/dynamic_sampling=true",
+           "--set", "/algorithm/max_refills=50"});
   for (const Json& step : lines("run/metrics.jsonl")) EXPECT_EQ(step.at("zero_variance_fraction").as_number(), 0.0);
 }
 
@@ -149,9 +150,12 @@ TEST_F(TrainLoop, ARunDirectoryIsNotOverwritten) {
 }
 
 TEST_F(TrainLoop, EvaluationResumes) {
-  succeed({"eval", "--model", "pre/checkpoints/final", "--benchmark", "items", "--data", "items.jsonl", "--out", "a", "--max-completion-tokens", "8"});
-  succeed({"eval", "--model", "pre/checkpoints/final", "--benchmark", "items", "--data", "items.jsonl", "--out", "b", "--max-completion-tokens", "8", "--limit", "5"});
-  succeed({"eval", "--model", "pre/checkpoints/final", "--benchmark", "items", "--data", "items.jsonl", "--out", "b", "--max-completion-tokens", "8", "--resume"});
+  succeed({"eval", "--model", "pre/checkpoints/final", "--benchmark", "items", "--data", "items.jsonl", "--out", "a",
+           "--max-completion-tokens", "8"});
+  succeed({"eval", "--model", "pre/checkpoints/final", "--benchmark", "items", "--data", "items.jsonl", "--out", "b",
+           "--max-completion-tokens", "8", "--limit", "5"});
+  succeed({"eval", "--model", "pre/checkpoints/final", "--benchmark", "items", "--data", "items.jsonl", "--out", "b",
+           "--max-completion-tokens", "8", "--resume"});
   EXPECT_EQ(lines("b/predictions.jsonl").size(), 12u);
   EXPECT_EQ(read_json_file(path("a/report.json")).at("accuracy"), read_json_file(path("b/report.json")).at("accuracy"));
 }

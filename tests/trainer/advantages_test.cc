@@ -24,16 +24,21 @@ struct Case {
 };
 
 // Expected values worked out by hand with unbiased standard deviations.
-const double kStd01 = std::sqrt(0.5);                  // of {0, 1}
-const double kStd0001 = 0.5;                           // of {0, 0, 0, 1}
+const double kStd01 = std::sqrt(0.5);                              // of {0, 1}
+const double kStd0001 = 0.5;                                       // of {0, 0, 0, 1}
 const double kStdTask = std::sqrt((3 * 0.0625 + 0.5625 * 1) / 3);  // the same numbers, spelled out
 const std::vector<Case> kCases = {
     {"group", AdvantageScale::group, {{"a", {0, 1}}}, {{-0.5 / (kStd01 + kEps), 0.5 / (kStd01 + kEps)}}},
     {"none", AdvantageScale::none, {{"a", {0, 0, 0, 1}}}, {{-0.25, -0.25, -0.25, 0.75}}},
     {"zero_spread", AdvantageScale::group, {{"a", {1, 1, 1}}}, {{0, 0, 0}}},
-    {"unequal_sizes", AdvantageScale::group, {{"a", {0, 1}}, {"a", {0, 0, 0, 1}}},
-     {{-0.5 / (kStd01 + kEps), 0.5 / (kStd01 + kEps)}, {-0.25 / (kStd0001 + kEps), -0.25 / (kStd0001 + kEps), -0.25 / (kStd0001 + kEps), 0.75 / (kStd0001 + kEps)}}},
-    {"task_pools_only_its_own", AdvantageScale::task, {{"a", {0, 0}}, {"a", {0, 1}}, {"b", {5, 9}}},
+    {"unequal_sizes",
+     AdvantageScale::group,
+     {{"a", {0, 1}}, {"a", {0, 0, 0, 1}}},
+     {{-0.5 / (kStd01 + kEps), 0.5 / (kStd01 + kEps)},
+      {-0.25 / (kStd0001 + kEps), -0.25 / (kStd0001 + kEps), -0.25 / (kStd0001 + kEps), 0.75 / (kStd0001 + kEps)}}},
+    {"task_pools_only_its_own",
+     AdvantageScale::task,
+     {{"a", {0, 0}}, {"a", {0, 1}}, {"b", {5, 9}}},
      {{0, 0}, {-0.5 / (kStdTask + kEps), 0.5 / (kStdTask + kEps)}, {-2 / (std::sqrt(8.0) + kEps), 2 / (std::sqrt(8.0) + kEps)}}},
     {"batch", AdvantageScale::batch, {{"a", {0, 0}}, {"b", {0, 1}}}, {{0, 0}, {-0.5 / (kStdTask + kEps), 0.5 / (kStdTask + kEps)}}},
 };
@@ -54,9 +59,7 @@ TEST(Advantages, OfEachGroupSumToZero) {
   }
 }
 
-TEST(Advantages, RefuseAGroupOfOne) {
-  EXPECT_THROW(compute_advantages({{"a", {1, 0}}, {"b", {1}}}, {}), UserError);
-}
+TEST(Advantages, RefuseAGroupOfOne) { EXPECT_THROW(compute_advantages({{"a", {1, 0}}, {"b", {1}}}, {}), UserError); }
 
 }  // namespace
 }  // namespace longbow::trainer

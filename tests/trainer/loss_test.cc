@@ -28,10 +28,12 @@ Tokens random_tokens(std::size_t count, double spread, std::uint64_t seed) {
   return tokens;
 }
 
-LossSums run(const LossConfig& config, const Tokens& tokens, double advantage, const BatchDenominator& denominator, std::vector<float>* gradient) {
+LossSums run(const LossConfig& config, const Tokens& tokens, double advantage, const BatchDenominator& denominator,
+             std::vector<float>* gradient) {
   LossSums sums;
   gradient->assign(tokens.logprobs.size(), 0.0f);
-  completion_loss(config, {tokens.logprobs, tokens.old_logprobs, tokens.rollout_logprobs, tokens.ref_logprobs, advantage}, denominator, *gradient, sums);
+  completion_loss(config, {tokens.logprobs, tokens.old_logprobs, tokens.rollout_logprobs, tokens.ref_logprobs, advantage}, denominator,
+                  *gradient, sums);
   return sums;
 }
 
@@ -96,7 +98,8 @@ TEST(Loss, ValueAndGradientMatchTheFormula) {
         up.logprobs[t] += 1e-3f;
         down.logprobs[t] -= 1e-3f;
         const double step = double(up.logprobs[t]) - down.logprobs[t];
-        const double expected = (reference_loss(config, up, advantage, denominator) - reference_loss(config, down, advantage, denominator)) / step;
+        const double expected =
+            (reference_loss(config, up, advantage, denominator) - reference_loss(config, down, advantage, denominator)) / step;
         EXPECT_NEAR(gradient[t], expected, 2e-4) << "token " << t;
       }
     }
@@ -125,7 +128,8 @@ TEST(Loss, ClipsOnlyWhereTheClipWouldLowerTheObjective) {
     double advantage;
     bool clipped;
   };
-  for (const Case& test : {Case{0.5f, 1, true}, {0.5f, -1, false}, {-0.5f, 1, false}, {-0.5f, -1, true}, {0.2f, 1, false}, {0.25f, 1, true}}) {
+  for (const Case& test :
+       {Case{0.5f, 1, true}, {0.5f, -1, false}, {-0.5f, 1, false}, {-0.5f, -1, true}, {0.2f, 1, false}, {0.25f, 1, true}}) {
     Tokens tokens{{-1 + test.log_ratio}, {-1}, {-1}, {}};
     std::vector<float> gradient;
     const LossSums sums = run(config, tokens, test.advantage, {1, 1, 1}, &gradient);
