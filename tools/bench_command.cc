@@ -1,6 +1,7 @@
 // `longbow bench [NAME…]`: the machine's ceilings, then each benchmark against its limit and its peer, measured in the same run.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -60,6 +61,12 @@ std::string processor_name() {
   return "unknown";
 }
 
+/// Programs that wanted a processor over the last minute; what they take, we and the peer lack.
+double load_average() {
+  double load = 0;
+  return ::getloadavg(&load, 1) == 1 ? load : 0;
+}
+
 std::string ratio_text(std::optional<double> ratio) {
   if (!ratio) return "-";
   char text[32];
@@ -67,8 +74,9 @@ std::string ratio_text(std::optional<double> ratio) {
   return text;
 }
 
-void print_ceilings(const Ceilings& ceilings, int threads) {
-  std::printf("%s, %s, %d threads\n", processor_name().c_str(), kernels::name_of(kernels::active_isa()).c_str(), threads);
+void print_ceilings(const Ceilings& ceilings, int threads, double load) {
+  std::printf("%s, %s, %d threads; load average at the start %.1f\n", processor_name().c_str(),
+              kernels::name_of(kernels::active_isa()).c_str(), threads, load);
   std::printf("reads memory at %.1f GB/s (one thread %.1f), bf16 products %.3f TFLOP/s, %.2f G exponentials/s\n\n", ceilings.read_gbps,
               ceilings.read_gbps_1t, ceilings.gemm_tflops, ceilings.exp_gps);
   std::printf("%-28s %12s %-10s %9s %9s  %s\n", "benchmark", "value", "unit", "of limit", "to peer", "peer");
@@ -81,11 +89,12 @@ void print_result(const char* name, const BenchResult& result) {
   std::printf("  %s\n", result.note.c_str());
 }
 
-Json machine_to_json(const Ceilings& ceilings, int threads) {
+Json machine_to_json(const Ceilings& ceilings, int threads, double load) {
   Json json = Json::object();
   json["machine"]["cpu"] = processor_name();
   json["machine"]["isa"] = kernels::name_of(kernels::active_isa());
   json["machine"]["threads"] = threads;
+  json["machine"]["load_average"] = load;
   json["ceilings"]["read_gbps"] = ceilings.read_gbps;
   json["ceilings"]["read_gbps_1t"] = ceilings.read_gbps_1t;
   json["ceilings"]["gemm_tflops"] = ceilings.gemm_tflops;
@@ -95,11 +104,12 @@ Json machine_to_json(const Ceilings& ceilings, int threads) {
 
 void run(const BenchArguments& arguments) {
   const std::vector<Benchmark> benchmarks = choose(arguments.names);
+  const double load = load_average();
   ThreadPool pool(arguments.threads);
   BenchMachine machine{pool, measure_ceilings(pool)};
-  Json json = machine_to_json(machine.ceilings, pool.num_threads());
+  Json json = machine_to_json(machine.ceilings, pool.num_threads(), load);
   json["benchmarks"] = Json::array();
-  if (!arguments.json) print_ceilings(machine.ceilings, pool.num_threads());
+  if (!arguments.json) print_ceilings(machine.ceilings, pool.num_threads(), load);
   for (const Benchmark& benchmark : benchmarks) {
     std::fflush(stdout);
     reset_peak_resident_bytes();
