@@ -23,6 +23,7 @@ struct RepeatKnobs {
   std::int64_t num_tokens = 64;
   std::int64_t min_block = 20;
   std::int64_t max_block = 60;
+  double counted_share = 1;
 
   template <class Visitor>
   void visit(Visitor& v) {
@@ -30,6 +31,8 @@ struct RepeatKnobs {
     v.field("num_tokens", num_tokens, {.help = "How many ids are in use.", .min = 2});
     v.field("min_block", min_block, {.help = "Shortest block.", .unit = "tokens", .min = 1});
     v.field("max_block", max_block, {.help = "Longest block and gap.", .unit = "tokens", .min = 1});
+    v.field("counted_share", counted_share,
+            {.help = "Share of the repeated tokens that count as answers; the others are ignored.", .min = 0, .max = 1});
   }
 };
 
@@ -99,12 +102,15 @@ LmDocument repeated_blocks(const RepeatKnobs& knobs, std::int32_t bos, std::int6
   LmDocument document;
   document.append({bos}, TargetKind::ignored);
   const std::vector<std::int32_t> block = draw(rng.between(knobs.min_block, knobs.max_block));
-  TargetKind kind = TargetKind::ignored;  // the first block cannot be predicted
+  bool repeated = false;  // the first block cannot be predicted
   while (static_cast<std::int64_t>(document.tokens.size()) <= context_tokens) {
     document.append({block.front()}, TargetKind::ignored);  // nor can where a repetition begins
-    document.append({block.begin() + 1, block.end()}, kind);
+    for (std::size_t i = 1; i < block.size(); ++i) {
+      const bool counts = repeated && rng.uniform() < knobs.counted_share;
+      document.append({block[i]}, counts ? TargetKind::answer : TargetKind::ignored);
+    }
     document.append(draw(rng.between(0, knobs.max_block)), TargetKind::ignored);
-    kind = TargetKind::answer;
+    repeated = true;
   }
   document.tokens.resize(context_tokens + 1);
   document.kinds.resize(context_tokens + 1);
