@@ -35,7 +35,8 @@ class FuzzyNeedle final : public TaskBuilder {
     // Adds a sentence about a new person and, with two hops, that person's neighbour; gives the index of the first.
     const auto add = [&](const char* pattern, std::string_view noun) {
       const std::string& person = people[next_person++];
-      draft.sentences.push_back(pattern == verb.object_first ? fill(pattern, {article(noun), noun, person}) : fill(pattern, {person, article(noun), noun}));
+      draft.sentences.push_back(pattern == verb.object_first ? fill(pattern, {article(noun), noun, person})
+                                                             : fill(pattern, {person, article(noun), noun}));
       if (config_.hops == 2) draft.sentences.push_back(fill(kNeighbourPattern, {people[next_person++], person}));
       return draft.sentences.size() - config_.hops;
     };

@@ -28,8 +28,9 @@ struct FuzzyNeedleConfig {
             {.help = "Categories in use: the first of a fixed list (fish, bird, tree …).", .min = 2, .max = 20});
     v.field("members_per_category", members_per_category, {.help = "Members in use of each, best known first.", .min = 1, .max = 12});
     v.field("num_verbs", num_verbs, {.help = "Verbs in use (noticed/saw, sketched/drew …).", .min = 1, .max = 8});
-    v.field("object_first", object_first,
-            {.help = "Share of needles that name the thing before the person (\"It was a salmon that Marlow noticed.\").", .min = 0, .max = 1});
+    v.field(
+        "object_first", object_first,
+        {.help = "Share of needles that name the thing before the person (\"It was a salmon that Marlow noticed.\").", .min = 0, .max = 1});
     v.field("hops", hops, {.help = "2: the question asks for the neighbour of the person in the needle.", .min = 1, .max = 2});
   }
 };

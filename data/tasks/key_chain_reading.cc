@@ -81,7 +81,8 @@ Reading read_key_chain(const Item& item, const Corpus&) {
   if (!reading.problem.empty()) return reading;  // without forks there is one path to follow, however the text was tampered with
   std::set<std::string> answers;
   follow(graph, head, {}, {}, reading, answers);
-  for (const EvidenceSpan& span : reading.evidence) reading.gold_chain.emplace_back(parts->context.substr(span.start, span.end - span.start));
+  for (const EvidenceSpan& span : reading.evidence)
+    reading.gold_chain.emplace_back(parts->context.substr(span.start, span.end - span.start));
   reading.answers.assign(answers.begin(), answers.end());
   for (const std::string& code : reading.guesses) {
     for (const std::string& answer : reading.answers) {

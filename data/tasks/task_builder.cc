@@ -85,7 +85,8 @@ std::string sft_answer(const Item& item) {
   std::string text;
   if (item.family == "reasoning") {  // the premises, from the one asked about back to the given number, before the sums
     const std::string& content = item.messages.back().content;
-    for (auto span = item.evidence.rbegin(); span != item.evidence.rend(); ++span) text += content.substr(span->start, span->end - span->start) + " ";
+    for (auto span = item.evidence.rbegin(); span != item.evidence.rend(); ++span)
+      text += content.substr(span->start, span->end - span->start) + " ";
   }
   for (const std::string& step : item.gold_chain) text += step + " ";
   return text + "The answer is " + item.answer.answers.at(0) + ".";
