@@ -12,7 +12,8 @@ std::vector<pid_t> find_processes(const std::string& first, const std::string& s
   std::vector<pid_t> found;
   for (const auto& entry : fs::directory_iterator("/proc")) {
     std::ifstream file(entry.path() / "cmdline");
-    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    std::string text;
+    std::getline(file, text);  // a process that ends meanwhile leaves it empty
     if (text.find(first) != std::string::npos && text.find(second) != std::string::npos)
       found.push_back(std::stoi(entry.path().filename()));
   }
@@ -82,8 +83,8 @@ TEST_F(TrainLoop, ALearnerKilledMidStepResumesToTheSameBits) {
 TEST_F(TrainLoop, AWorkerKilledMidGroupChangesNothing) {
   succeed({"train", "grpo.json", "--run-dir", "whole"});
   const auto process = start({"train", "grpo.json", "--run-dir", "run"});
-  ASSERT_TRUE(wait_until(60, [&] { return !find_processes("rollout", "worker-0").empty() && steps_done("run") >= 1; }));
-  for (pid_t worker : find_processes("rollout", "worker-0")) ::kill(worker, SIGKILL);
+  ASSERT_TRUE(wait_until(60, [&] { return !find_processes(path("run"), "worker-0").empty() && steps_done("run") >= 1; }));
+  for (pid_t worker : find_processes(path("run"), "worker-0")) ::kill(worker, SIGKILL);
   const auto status = process->wait(kCommandSeconds);
   ASSERT_TRUE(status);
   EXPECT_TRUE(status->success()) << process->take_error_output();
