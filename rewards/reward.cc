@@ -1,14 +1,15 @@
 // The table of rewards by name.
 #include "rewards/reward.h"
 
-#include <algorithm>
-
 #include "core/did_you_mean.h"
 #include "core/errors.h"
 #include "rewards/answer_reward.h"
+#include "rewards/context_fbeta.h"
 #include "rewards/gates.h"
+#include "rewards/list_rewards.h"
 #include "rewards/multiple_choice.h"
 #include "rewards/number_rewards.h"
+#include "rewards/sequence_ratio.h"
 #include "rewards/unicode.h"
 #include "rewards/word_rewards.h"
 
@@ -18,7 +19,7 @@ namespace {
 struct Entry {
   std::string_view name;
   RewardFunction function;
-  bool compares_answers;
+  bool needs_answers;
 };
 
 constexpr Entry kRewards[] = {
@@ -30,21 +31,22 @@ constexpr Entry kRewards[] = {
     {"numeric", numeric, true},
     {"math", math, true},
     {"key_code", key_code, true},
+    {"ordered_list", ordered_list, true},
+    {"set_f1", set_f1, false},  // the empty set is an answer
+    {"sequence_ratio", sequence_ratio_reward, true},
+    {"table_rows", table_rows, true},
+    {"ndcg", ndcg, true},
+    {"pairwise", pairwise, true},
+    {"context_fbeta", context_fbeta, true},
     {"judge_parse", judge_parse, false},
     {"format", format, false},
     {"repetition", repetition, false},
     {"overlong", overlong, false},
 };
 
-// Names that the command line's contract promises and a later version brings.
-constexpr std::string_view kLater[] = {"ordered_list", "set_f1", "sequence_ratio", "table_rows", "ndcg", "pairwise", "context_fbeta"};
-
 const Entry& entry_of(std::string_view name) {
   for (const Entry& entry : kRewards) {
     if (entry.name == name) return entry;
-  }
-  if (std::find(std::begin(kLater), std::end(kLater), name) != std::end(kLater)) {
-    throw UserError(concat("reward: ", name, " is not built yet"), "an external reward command can score it meanwhile");
   }
   throw UserError(concat("reward: expected the name of a reward, got \"", name, "\"", did_you_mean(name, reward_names())));
 }
@@ -53,7 +55,7 @@ const Entry& entry_of(std::string_view name) {
 
 RewardFunction find_reward(std::string_view name) { return entry_of(name).function; }
 
-bool reward_compares_answers(std::string_view name) { return entry_of(name).compares_answers; }
+bool reward_needs_answers(std::string_view name) { return entry_of(name).needs_answers; }
 
 std::vector<std::string> reward_names() {
   std::vector<std::string> names;

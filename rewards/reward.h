@@ -28,7 +28,7 @@ using RewardFunction = RewardResult (*)(const RewardInput&);
 /// The reward called `name`; throws UserError with a "did you mean" otherwise.
 RewardFunction find_reward(std::string_view name);
 std::vector<std::string> reward_names();
-/// Whether that reward compares with gold answers; gates and verdicts do not.
-bool reward_compares_answers(std::string_view name);
+/// Whether that reward needs a gold answer to compare with; gates and verdicts do not, and a set of answers may be empty.
+bool reward_needs_answers(std::string_view name);
 
 }  // namespace longbow::rewards

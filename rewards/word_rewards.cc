@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <map>
 
-#include "rewards/answer_reward.h"
 #include "rewards/normalize.h"
 #include "rewards/number_reader.h"
+#include "rewards/plain_math.h"
 
 namespace longbow::rewards {
 namespace {
@@ -18,8 +18,13 @@ struct Sides {
   std::string problem;
 };
 
-Sides normalized(const Extraction& extraction, std::string_view gold) {
-  Sides sides{normalized_words(extraction.text), normalized_words(gold), ""};
+// "\\text{New York}" in a box says "New York".
+Words words_of(std::string_view text) {
+  return text.find('\\') == std::string_view::npos ? normalized_words(text) : normalized_words(plain_math(text));
+}
+
+Sides normalized(std::string_view answer, std::string_view gold) {
+  Sides sides{words_of(answer), words_of(gold), ""};
   if (sides.answer.empty()) sides.problem = "the answer is empty after normalisation";
   if (sides.gold.empty()) sides.problem = "the gold answer is empty after normalisation";
   return sides;
@@ -81,19 +86,22 @@ bool is_verdict(const Words& words) { return words.size() == 1 && (words[0] == "
 
 }  // namespace
 
+Comparison compare_exactly(std::string_view answer, std::string_view gold) {
+  const Sides sides = normalized(answer, gold);
+  if (!sides.problem.empty()) return {0, sides.problem};
+  if (sides.answer != sides.gold) return {0, "not equal"};
+  if (are_different_numbers(answer, gold)) return {0, "different numbers"};
+  return {1, "equal"};
+}
+
 RewardResult exact_match(const RewardInput& input) {
-  return best_over_answers(input, [](const Extraction& extraction, std::string_view gold) -> Comparison {
-    const Sides sides = normalized(extraction, gold);
-    if (!sides.problem.empty()) return {0, sides.problem};
-    if (sides.answer != sides.gold) return {0, "not equal"};
-    if (are_different_numbers(extraction.text, gold)) return {0, "different numbers"};
-    return {1, "equal"};
-  });
+  return best_over_answers(input,
+                           [](const Extraction& extraction, std::string_view gold) { return compare_exactly(extraction.text, gold); });
 }
 
 RewardResult sub_em(const RewardInput& input) {
   return best_over_answers(input, [](const Extraction& extraction, std::string_view gold) -> Comparison {
-    const Sides sides = normalized(extraction, gold);
+    const Sides sides = normalized(extraction.text, gold);
     if (!sides.problem.empty()) return {0, sides.problem};
     if (are_different_numbers(extraction.text, gold)) return {0, "different numbers"};
     if (sides.answer.size() < sides.gold.size()) {
@@ -108,7 +116,7 @@ RewardResult sub_em(const RewardInput& input) {
 
 RewardResult f1(const RewardInput& input) {
   return best_over_answers(input, [](const Extraction& extraction, std::string_view gold) -> Comparison {
-    const Sides sides = normalized(extraction, gold);
+    const Sides sides = normalized(extraction.text, gold);
     if (!sides.problem.empty()) return {0, sides.problem};
     if ((is_verdict(sides.answer) || is_verdict(sides.gold)) && sides.answer != sides.gold) return {0, "yes, no or noanswer differs"};
     const std::size_t common = overlap(sides.answer, sides.gold);
@@ -118,7 +126,7 @@ RewardResult f1(const RewardInput& input) {
 
 RewardResult recall_guarded(const RewardInput& input) {
   return best_over_answers(input, [](const Extraction& extraction, std::string_view gold) -> Comparison {
-    const Sides sides = normalized(extraction, gold);
+    const Sides sides = normalized(extraction.text, gold);
     if (!sides.problem.empty()) return {0, sides.problem};
     if (sides.answer.size() > kMaxLengthRatio * sides.gold.size()) return {0, "too long beside the gold answer"};
     const std::size_t common = overlap(sides.answer, sides.gold);

@@ -1,12 +1,16 @@
 // Rewards that compare words after normalisation: equality, containment, F1 and recall, each guarded against what games it.
 #pragma once
 
+#include "rewards/answer_reward.h"
 #include "rewards/reward.h"
 
 namespace longbow::rewards {
 
 /// How many times the gold answer's words an answer may have before containment and recall call it a dump.
 inline constexpr std::size_t kMaxLengthRatio = 3;
+
+/// What exact_match says of one answer and one gold answer.
+Comparison compare_exactly(std::string_view answer, std::string_view gold);
 
 /// 1 when the normalised texts are equal. As punctuation is content in numbers, two plain numbers must be equal too (1.5 is not 15).
 RewardResult exact_match(const RewardInput& input);

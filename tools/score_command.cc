@@ -74,7 +74,7 @@ class Scoring {
   explicit Scoring(const ScoreOptions& options) {
     if (options.command.empty()) {
       function_ = rewards::find_reward(options.reward);
-      needs_answers_ = rewards::reward_compares_answers(options.reward);
+      needs_answers_ = rewards::reward_needs_answers(options.reward);
     } else {
       command_ = std::make_unique<rewards::RewardCommand>(command_line(options.command), options.command_timeout_ms);
     }
