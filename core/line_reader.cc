@@ -87,14 +87,17 @@ struct LineReader::State {
     ZSTD_freeDStream(unzstd);
   }
 
-  [[noreturn]] void fail(const std::string& message) const {
+  [[noreturn]] void fail(const std::string& message) {
+    broken = true;
+    text_begin = text_end = 0;
     throw UserError(concat(message, " (", file.path(), ":", line_number + 1, ")"));
   }
 
-  // Refills `text` from the file; false at its end.
+  // Refills `text` from the file; false at its end, or after it failed.
   bool refill() {
     text_begin = 0;
     text_end = 0;
+    if (broken) return false;
     if (compression == Compression::none) {
       text_end = file.read(text.data(), text.size());
       file_bytes += static_cast<std::int64_t>(text_end);
@@ -163,6 +166,8 @@ struct LineReader::State {
   z_stream inflater{};
   ZSTD_DStream* unzstd = nullptr;
   bool started = false;
+  bool broken = false;        // nothing can be read behind what failed
+  bool in_long_line = false;  // its rest is still to be passed over
   bool output_pending = false;
   bool between_frames = true;  // the file may end here
   std::int64_t file_bytes = 0, text_bytes = 0, line_number = 0;
@@ -184,16 +189,31 @@ bool LineReader::next(std::string& line) {
     const std::size_t available = state.text_end - state.text_begin;
     const char* end = static_cast<const char*>(std::memchr(begin, '\n', available));
     const std::size_t taken = end ? static_cast<std::size_t>(end - begin) : available;
+    state.text_begin += taken + (end ? 1 : 0);
+    if (state.in_long_line) {
+      any = false;
+      if (end) state.in_long_line = false;
+      continue;
+    }
     if (line.size() + taken > state.limits.max_line_bytes) {
-      state.fail(concat("line too long: expected at most ", state.limits.max_line_bytes, " bytes, got more"));
+      state.in_long_line = end == nullptr;
+      ++state.line_number;
+      throw UserError(concat("line too long: expected at most ", state.limits.max_line_bytes, " bytes, got more (", where(), ")"));
     }
     line.append(begin, taken);
-    state.text_begin += taken + (end ? 1 : 0);
     if (end) break;
   }
   if (!any) return false;
   if (!line.empty() && line.back() == '\r') line.pop_back();
   ++state.line_number;
+  return true;
+}
+
+bool LineReader::next_bytes(std::string& bytes) {
+  State& state = *state_;
+  if (state.text_begin == state.text_end && !state.refill()) return false;
+  bytes.assign(state.text.data() + state.text_begin, state.text_end - state.text_begin);
+  state.text_begin = state.text_end;
   return true;
 }
 

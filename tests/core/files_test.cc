@@ -81,6 +81,44 @@ TEST(Files, LineEnds) {
   EXPECT_FALSE(reader.next(line));
 }
 
+TEST(Files, LinesBehindOneThatIsTooLongAreRead) {
+  const TemporaryFolder folder;
+  for (const std::size_t length : {11u, 1000u, 600000u}) {  // within a buffer, and over several
+    write_file_atomically(folder.file("a.gz"), "one\n" + std::string(length, 'x') + "\nthree\n");
+    LineReader reader(folder.file("a.gz"), {.max_line_bytes = 10});
+    std::string line;
+    ASSERT_TRUE(reader.next(line));
+    EXPECT_THROW(reader.next(line), UserError);
+    EXPECT_EQ(reader.line_number(), 2);
+    ASSERT_TRUE(reader.next(line)) << length;
+    EXPECT_EQ(line, "three");
+    EXPECT_EQ(reader.line_number(), 3);
+    EXPECT_FALSE(reader.next(line));
+  }
+}
+
+TEST(Files, NothingIsReadBehindCorruptData) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder.file("a.gz"), "one\ntwo\n");
+  const std::string whole = read_file(folder.file("a.gz"));
+  write_raw(folder.file("cut.gz"), whole.substr(0, whole.size() - 3));
+  LineReader reader(folder.file("cut.gz"));
+  std::string line;
+  EXPECT_THROW(while (reader.next(line)){}, UserError);
+  EXPECT_FALSE(reader.next(line));
+}
+
+TEST(Files, BytesAreGivenAsTheyAre) {
+  const TemporaryFolder folder;
+  const std::string text = "one\r\n\n" + std::string(600000, 'x') + "\n";
+  write_file_atomically(folder.file("a.zst"), text);
+  LineReader reader(folder.file("a.zst"));
+  std::string line, bytes, rest;
+  ASSERT_TRUE(reader.next(line));
+  while (reader.next_bytes(bytes)) rest += bytes;
+  EXPECT_EQ(rest, text.substr(5));
+}
+
 TEST(Files, SeveralGzipMembersAreOneText) {
   const TemporaryFolder folder;
   write_file_atomically(folder.file("a.gz"), "one\n");

@@ -1,0 +1,124 @@
+#include "data/qa/question_source.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "core/checksum.h"
+#include "core/errors.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "data/qa/json_rows.h"
+#include "data/qa/question_formats.h"
+
+namespace longbow::data {
+namespace {
+
+constexpr std::size_t kShownBytes = 60;
+
+std::string shown(const std::string& text) {
+  return text.size() <= kShownBytes ? concat('"', text, '"') : concat('"', text.substr(0, kShownBytes), "…\"");
+}
+
+// An answer must stand in what the file gives as its evidence; a file without any is taken at its word.
+void check_evidence(const QaItem& item) {
+  if (item.paragraphs.empty() || is_yes_no(item)) return;
+  const bool marked = std::any_of(item.paragraphs.begin(), item.paragraphs.end(), [](const QaParagraph& one) { return one.supporting; });
+  for (const std::string& answer : item.answers) {
+    for (const QaParagraph& paragraph : item.paragraphs) {
+      if (marked && !paragraph.supporting) continue;
+      if (holds_phrase(paragraph.title, answer) || holds_phrase(paragraph.text(), answer)) return;
+    }
+    for (const QaTriple& triple : item.evidence) {
+      if (holds_phrase(triple.subject, answer) || holds_phrase(triple.object, answer)) return;
+    }
+  }
+  throw UserError(
+      concat("expected the answer ", shown(item.answer()), " in the ", marked ? "supporting " : "", "paragraphs, got none that holds it"));
+}
+
+class Loader {
+ public:
+  explicit Loader(const QuestionSource& source) : source_(source) {}
+
+  void read(const std::string& path) {
+    JsonRows rows(path);
+    std::string row;
+    for (;;) {
+      try {
+        if (!rows.next(row)) break;
+      } catch (const UserError& error) {
+        refuse(error.what());
+        continue;
+      }
+      try {
+        take(row, rows.where(), path);
+      } catch (const UserError& error) {
+        refuse(concat(rows.where(), ": ", error.what()));
+      }
+    }
+  }
+
+  QuestionSet finish() {
+    if (set_.num_skipped > 0) log_warning(concat("questions: skipped ", set_.num_skipped, " bad lines, kept ", set_.items.size()));
+    if (set_.items.empty()) {
+      throw UserError(
+          concat("questions: expected at least one, got none (", source_.path.empty() ? "no files" : source_.path.front(), ")"));
+    }
+    return std::move(set_);
+  }
+
+ private:
+  void take(const std::string& row, const std::string& where, const std::string& path) {
+    std::optional<QaItem> item = question_from_row(parse_json(row, "row"), source_.format, source_.fields);
+    if (!item) {
+      ++set_.num_unanswerable;
+      return;
+    }
+    const std::size_t colon = where.rfind(':');
+    if (item->id.empty()) item->id = concat(std::filesystem::path(path).filename().string(), where.substr(colon));
+    item->where = where;
+    check_evidence(*item);
+    const auto [before, is_new] = ids_.emplace(item->id, where);
+    if (!is_new) throw UserError(concat("expected an id of its own, got ", shown(item->id), ", which ", before->second, " has"));
+    set_.digest = hash64(row, set_.digest);
+    set_.items.push_back(std::move(*item));
+  }
+
+  void refuse(const std::string& message) {
+    if (!source_.skip_bad_lines) throw UserError(message, "--skip-bad-lines counts such lines and goes on");
+    if (set_.num_skipped++ == 0) log_warning(message + " (skipped; later ones are only counted)");
+  }
+
+  const QuestionSource& source_;
+  QuestionSet set_;
+  std::unordered_map<std::string, std::string> ids_;  // id -> where
+};
+
+}  // namespace
+
+std::shared_ptr<const QuestionSet> load_questions(const QuestionSource& source) {
+  // Eight tasks over one file hold it once. Nothing is kept longer than a builder holds it.
+  static std::mutex mutex;
+  static std::unordered_map<std::string, std::weak_ptr<const QuestionSet>> loaded;
+  QuestionSource key = source;
+  key.heldout_share = 0;  // the split is the builders' business
+  const std::lock_guard lock(mutex);
+  std::weak_ptr<const QuestionSet>& slot = loaded[config_to_json(key).dump()];
+  if (auto set = slot.lock()) return set;
+  Loader loader(source);
+  for (const std::string& path : source.path) loader.read(path);
+  auto set = std::make_shared<const QuestionSet>(loader.finish());
+  slot = set;
+  return set;
+}
+
+bool is_heldout(const QaItem& item, double heldout_share) {
+  constexpr std::uint64_t kBuckets = 1 << 20;
+  return static_cast<double>(stable_hash("question " + item.id) % kBuckets) < heldout_share * kBuckets;
+}
+
+}  // namespace longbow::data
