@@ -1,211 +1,223 @@
-// Forward attention: gathers query rows into tiles, walks each tile over the prefix's blocks and then over its rows' own, and
-// writes outputs. Which rows share a tile, and which thread has it, never shows in the bits: the kernels treat each query alone.
+// Forward attention: query rows in tiles (attention_plan.h), each tile over the parts of its keys. Enough tiles: a thread takes one
+// through all its parts. Too few, as in decode: threads share the parts, which are joined afterwards. Neither that, nor which rows
+// share a tile, shows in the bits: the kernels treat each query alone, and parts are joined in one order.
 #include "kernels/attention.h"
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 #include <vector>
 
 #include "core/errors.h"
+#include "kernels/attention_plan.h"
 #include "kernels/cpu/attention_kernels.h"
 
 namespace longbow::kernels {
 namespace {
 
-// Queries a tile: enough to re-use a block of keys from the first-level cache; with a shared prefix more, so that a whole group's
-// decode step reads the prefix from memory once.
-constexpr std::int64_t kTileQueries = 64;
-constexpr std::int64_t kSharedTileQueries = 256;
-constexpr std::int64_t kFewestQueries = 16;  // smaller tiles re-read keys too often to be worth another thread
+constexpr std::int64_t kItemsPerThread = 4;  // fewer, and threads would not end together
 
-struct Run {  // rows [first, first + count) of one segment
-  const QuerySegment* segment;
-  std::int64_t first;
-  std::int64_t count;
-};
+constexpr std::int64_t state_floats(std::int64_t queries, std::int64_t head_dim) { return queries * (head_dim + kSumLanes + 16); }
 
-struct Tile {  // runs that share a prefix
-  std::vector<Run> runs;
-  std::int64_t num_rows = 0;
-};
-
-std::int64_t num_blocks(const KvBlocks& keys) { return (keys.num_keys() + kKeyBlock - 1) / kKeyBlock; }
-
-// The first key of `keys` that a query at `position` sees.
-std::int64_t first_visible(const AttentionShape& shape, const KvBlocks& keys, std::int64_t position) {
-  return shape.window == 0 ? 0 : std::max<std::int64_t>(0, position - shape.window + 1 - keys.first_position());
+// Points the tile's softmax state into `at`, which holds state_floats.
+void place_state(QueryTile& tile, std::int64_t queries, float* at) {
+  tile.accumulator = at;
+  tile.sum = at + queries * tile.head_dim;
+  tile.max = tile.sum + queries * kSumLanes;
 }
 
-void check_held(const KvBlocks& keys, std::int64_t first, std::int64_t end) {
-  LONGBOW_CHECK_LE(end, keys.num_keys());
-  const std::int64_t oldest = (num_blocks(keys) - keys.num_slots()) * kKeyBlock;
-  if (first < end) LONGBOW_CHECK_GE(first, oldest);  // the ring has overwritten a key that is still visible
-}
-
-void check_segment(const AttentionShape& shape, const QuerySegment& segment) {
-  LONGBOW_CHECK(segment.own != nullptr);
-  const std::int64_t position = segment.own->first_position() + segment.own_offset;
-  check_held(*segment.own, first_visible(shape, *segment.own, position), segment.own_offset + segment.num_rows);
-  if (segment.prefix == nullptr) return;
-  LONGBOW_CHECK_LE(segment.prefix->first_position() + segment.prefix->num_keys(), segment.own->first_position());
-  check_held(*segment.prefix, first_visible(shape, *segment.prefix, position), segment.prefix->num_keys());
-}
-
-// Appends the segments' rows, cut into tiles of `rows_per_tile`.
-void cut(std::span<const QuerySegment* const> segments, std::int64_t rows_per_tile, std::vector<Tile>& tiles) {
-  Tile tile;
-  for (const QuerySegment* segment : segments) {
-    for (std::int64_t row = 0; row < segment->num_rows;) {
-      const std::int64_t count = std::min(segment->num_rows - row, rows_per_tile - tile.num_rows);
-      tile.runs.push_back({segment, row, count});
-      tile.num_rows += count;
-      row += count;
-      if (tile.num_rows == rows_per_tile) tiles.push_back(std::exchange(tile, {}));
-    }
-  }
-  if (tile.num_rows > 0) tiles.push_back(std::move(tile));
-}
-
-std::vector<Tile> plan(const AttentionShape& shape, std::span<const QuerySegment> segments, int num_threads) {
-  const std::int64_t heads_per_kv = shape.num_heads / shape.num_kv_heads;
-  std::vector<Tile> tiles;
-  std::vector<bool> planned(segments.size());
-  std::vector<const QuerySegment*> family;
-  for (std::size_t i = 0; i < segments.size(); ++i) {
-    if (planned[i]) continue;
-    family.assign(1, &segments[i]);
-    std::int64_t rows = segments[i].num_rows;
-    std::int64_t queries = kTileQueries;
-    if (segments[i].prefix != nullptr) {
-      for (std::size_t j = i + 1; j < segments.size(); ++j) {
-        if (segments[j].prefix != segments[i].prefix) continue;
-        planned[j] = true;
-        family.push_back(&segments[j]);
-        rows += segments[j].num_rows;
-      }
-      const std::int64_t share = (rows * shape.num_heads + num_threads - 1) / num_threads;
-      queries = std::clamp(share, kFewestQueries, kSharedTileQueries);
-    }
-    cut(family, std::max<std::int64_t>(1, queries / heads_per_kv), tiles);
-  }
-  return tiles;
+void clear_state(const QueryTile& tile, int begin, int end) {
+  std::fill_n(tile.accumulator + std::int64_t{begin} * tile.head_dim, std::int64_t{end - begin} * tile.head_dim, 0.0f);
+  std::fill_n(tile.sum + begin * kSumLanes, (end - begin) * kSumLanes, 0.0f);
+  std::fill_n(tile.max + begin, end - begin, kNoMax);
 }
 
 // One thread's working memory; it grows to the largest tile met and stays.
 struct Scratch {
   Buffer<float> floats;
   Buffer<std::int64_t> ranges;
+  QueryTile total;
+  QueryTile part;  // shares all but the state
 
-  QueryTile tile(int num_queries, int head_dim) {
-    const std::int64_t n = num_queries + kQueryGroup - 1;
-    const std::int64_t padded = (n + 15) / 16 * 16;
-    floats.reserve(padded * (2 * head_dim + 2));
+  void prepare(const AttentionShape& shape, std::int64_t queries) {
+    const std::int64_t padded = (queries + 15) / 16 * 16;
+    const std::int64_t query_floats = padded * shape.head_dim;
+    const std::int64_t block_floats = kProbabilityQueries * (kKeyBlock + 1) / 16 * 16 + 16;
+    floats.reserve(query_floats + block_floats + 2 * state_floats(padded, shape.head_dim));
     ranges.reserve(2 * padded);
-    float* f = floats.data();
-    return {.head_dim = head_dim,
-            .query = f,
-            .accumulator = f + padded * head_dim,
-            .max = f + 2 * padded * head_dim,
-            .sum = f + 2 * padded * head_dim + padded,
-            .key_begin = ranges.data(),
-            .key_end = ranges.data() + padded};
+    total = {.head_dim = shape.head_dim, .scale = shape.softmax_scale * 1.44269504f, .query = floats.data()};
+    total.probability = total.query + query_floats;
+    total.correction = total.probability + kProbabilityQueries * kKeyBlock;
+    total.key_begin = ranges.data();
+    total.key_end = ranges.data() + padded;
+    part = total;
+    place_state(total, padded, total.probability + block_floats);
+    place_state(part, padded, total.accumulator + state_floats(padded, shape.head_dim));
   }
 };
 
-struct Call {  // the arguments of attention_forward
-  const AttentionShape& shape;
-  const float* q;
-  std::int64_t q_stride;
-  float* out;
-  float* lse;
-};
-
-// Takes queries [begin, end) over those blocks of `keys` that one of them sees.
-void walk(const AttentionShape& shape, const AttentionKernels& kernels, const QueryTile& tile, int begin, int end, const KvBlocks& keys,
-          int kv_head) {
-  const std::int64_t first = *std::min_element(tile.key_begin + begin, tile.key_begin + end);
-  const std::int64_t last = *std::max_element(tile.key_end + begin, tile.key_end + end);
-  const std::int64_t half_bytes = std::int64_t{kKeyBlock} * shape.head_dim * size_of(shape.kv_dtype);
-  const auto forward_block = shape.kv_dtype == DType::f32 ? kernels.forward_block_f32 : kernels.forward_block_bf16;
-  for (std::int64_t block = first / kKeyBlock; block * kKeyBlock < last; ++block) {
-    const std::int64_t slot = block % keys.num_slots();
-    const std::uint8_t* key = keys.storage() + (slot * shape.num_kv_heads + kv_head) * 2 * half_bytes;
-    forward_block(tile, begin, end, block * kKeyBlock, key, key + half_bytes);
-  }
+Scratch& scratch() {
+  thread_local Scratch memory;
+  return memory;
 }
 
-void compute_tile(const Call& call, const AttentionKernels& kernels, const Tile& rows, int kv_head) {
-  thread_local Scratch scratch;
-  const AttentionShape& shape = call.shape;
-  const int head_dim = shape.head_dim;
-  const int heads = shape.num_heads / shape.num_kv_heads;
-  const int num_queries = static_cast<int>(rows.num_rows) * heads;
-  const QueryTile tile = scratch.tile(num_queries, head_dim);
-  std::fill_n(tile.accumulator, std::int64_t{num_queries} * head_dim, 0.0f);
-  std::fill_n(tile.max, num_queries, kNoMax);
-  std::fill_n(tile.sum, num_queries, 0.0f);
+class Forward {
+ public:
+  Forward(const AttentionShape& shape, const float* q, std::int64_t q_stride, float* out, float* lse)
+      : shape_(shape),
+        kernels_(attention_kernels()),
+        typed_(shape.kv_dtype == DType::f32 ? kernels_.forward_f32 : kernels_.forward_bf16),
+        heads_(shape.num_heads / shape.num_kv_heads),
+        q_(q),
+        q_stride_(q_stride),
+        out_(out),
+        lse_(lse) {}
 
-  // The queries, and what they see of the prefix.
-  const KvBlocks* prefix = rows.runs.front().segment->prefix;
-  int query = 0;
-  for (const Run& run : rows.runs) {
-    const KvBlocks& own = *run.segment->own;
-    for (std::int64_t row = run.first; row < run.first + run.count; ++row) {
-      const float* from = call.q + (run.segment->first_row + row) * call.q_stride + std::int64_t{kv_head} * heads * head_dim;
-      for (int i = 0; i < heads * head_dim; ++i) tile.query[query * head_dim + i] = from[i] * shape.softmax_scale;
-      const std::int64_t position = own.first_position() + run.segment->own_offset + row;
-      std::fill_n(tile.key_begin + query, heads, prefix == nullptr ? 0 : first_visible(shape, *prefix, position));
-      std::fill_n(tile.key_end + query, heads, prefix == nullptr ? 0 : prefix->num_keys());
-      query += heads;
+  void run(ThreadPool& pool, std::span<const PlannedTile> tiles) {
+    const std::int64_t items = static_cast<std::int64_t>(tiles.size()) * shape_.num_kv_heads;
+    std::int64_t num_parts = 0;
+    for (const PlannedTile& tile : tiles) num_parts += static_cast<std::int64_t>(tile.parts.size());
+    if (pool.num_threads() > 1 && items < kItemsPerThread * pool.num_threads() && num_parts > static_cast<std::int64_t>(tiles.size())) {
+      return run_parts(pool, tiles);
     }
-  }
-  if (prefix != nullptr) walk(shape, kernels, tile, 0, num_queries, *prefix, kv_head);
-
-  // What they see of their own segments.
-  query = 0;
-  for (const Run& run : rows.runs) {
-    const int begin = query;
-    for (std::int64_t row = run.first; row < run.first + run.count; ++row) {
-      const std::int64_t key = run.segment->own_offset + row;
-      const KvBlocks& own = *run.segment->own;
-      std::fill_n(tile.key_begin + query, heads, first_visible(shape, own, own.first_position() + key));
-      std::fill_n(tile.key_end + query, heads, key + 1);
-      query += heads;
-    }
-    walk(shape, kernels, tile, begin, query, *run.segment->own, kv_head);
+    // Last rows first: they see the most keys, and the short tiles then even out the threads' ends.
+    pool.parallel_for(items, [&](std::int64_t item, int) {
+      const std::int64_t rest = items - 1 - item;
+      compute(tiles[rest / shape_.num_kv_heads], static_cast<int>(rest % shape_.num_kv_heads));
+    });
   }
 
-  query = 0;
-  for (const Run& run : rows.runs) {
-    for (std::int64_t row = run.first; row < run.first + run.count; ++row) {
-      for (int head = kv_head * heads; head < (kv_head + 1) * heads; ++head, ++query) {
-        const std::int64_t index = (run.segment->first_row + row) * shape.num_heads + head;
-        const float inverse = 1.0f / tile.sum[query];
-        for (int d = 0; d < head_dim; ++d) call.out[index * head_dim + d] = tile.accumulator[query * head_dim + d] * inverse;
-        if (call.lse != nullptr) call.lse[index] = tile.max[query] + std::log(tile.sum[query]);
+ private:
+  void load_queries(const QueryTile& tile, std::span<const PlannedRow> rows, int kv_head) const {
+    int query = 0;
+    for (const PlannedRow& row : rows) {
+      const float* from = q_ + row.row * q_stride_ + std::int64_t{kv_head} * heads_ * shape_.head_dim;
+      for (int head = 0; head < heads_; ++head, ++query) typed_.load_query(tile, query, from + std::int64_t{head} * shape_.head_dim);
+    }
+  }
+
+  // Takes the part's rows, which are queries from `begin` on in the tile, through its blocks.
+  void walk(const QueryTile& tile, int begin, const PlannedTile& plan, const PlannedPart& part, int kv_head) const {
+    std::int64_t latest_begin = 0;
+    std::int64_t earliest_end = INT64_MAX;
+    int query = begin;
+    for (int i = part.begin; i < part.end; ++i, query += heads_) {
+      const std::int64_t key_begin = first_visible(shape_, *part.keys, plan.rows[i].position);
+      const std::int64_t key_end = part.own ? plan.rows[i].own_end : part.keys->num_keys();
+      std::fill_n(tile.key_begin + query, heads_, key_begin);
+      std::fill_n(tile.key_end + query, heads_, key_end);
+      latest_begin = std::max(latest_begin, key_begin);
+      earliest_end = std::min(earliest_end, key_end);
+    }
+    const std::int64_t half_bytes = std::int64_t{kKeyBlock} * shape_.head_dim * size_of(shape_.kv_dtype);
+    for (std::int64_t block = part.first_block; block < part.end_block; ++block) {
+      const std::int64_t slot = block % part.keys->num_slots();
+      const std::uint8_t* key = part.keys->storage() + (slot * shape_.num_kv_heads + kv_head) * 2 * half_bytes;
+      const std::int64_t first_key = block * kKeyBlock;
+      const bool whole = first_key >= latest_begin && first_key + kKeyBlock <= earliest_end;
+      typed_.block(tile, begin, query, {.first_key = first_key, .key = key, .value = key + half_bytes, .whole = whole});
+    }
+  }
+
+  void merge(const QueryTile& from, int first, const QueryTile& to, const PlannedPart& part) const {
+    const int begin = part.begin * heads_;
+    for (int i = 0; i < (part.end - part.begin) * heads_; ++i) kernels_.merge(from, first + i, to, begin + i);
+  }
+
+  void write(const QueryTile& tile, std::span<const PlannedRow> rows, int kv_head) const {
+    int query = 0;
+    for (const PlannedRow& row : rows) {
+      for (int head = kv_head * heads_; head < (kv_head + 1) * heads_; ++head, ++query) {
+        const std::int64_t index = row.row * shape_.num_heads + head;
+        const float sum = kernels_.finish(tile, query, out_ + index * shape_.head_dim);
+        if (lse_ != nullptr) lse_[index] = tile.max[query] * shape_.softmax_scale + std::log(sum);
       }
     }
   }
-}
+
+  void compute(const PlannedTile& plan, int kv_head) const {
+    Scratch& memory = scratch();
+    memory.prepare(shape_, static_cast<std::int64_t>(plan.rows.size()) * heads_);
+    load_queries(memory.total, plan.rows, kv_head);
+    for (const PlannedPart& part : plan.parts) {
+      const QueryTile& tile = part.first ? memory.total : memory.part;
+      clear_state(tile, part.begin * heads_, part.end * heads_);
+      walk(tile, part.begin * heads_, plan, part, kv_head);
+      if (!part.first) merge(memory.part, part.begin * heads_, memory.total, part);
+    }
+    write(memory.total, plan.rows, kv_head);
+  }
+
+  // Every part is an item with a state of its own; then every tile joins the states of its parts.
+  void run_parts(ThreadPool& pool, std::span<const PlannedTile> tiles) const {
+    struct Item {
+      const PlannedTile* tile;
+      const PlannedPart* part;
+      std::int64_t state;  // where it starts
+    };
+    std::vector<Item> items;
+    std::vector<std::size_t> first_item;
+    std::int64_t floats = 0;
+    for (const PlannedTile& tile : tiles) {
+      first_item.push_back(items.size());
+      for (const PlannedPart& part : tile.parts) {
+        items.push_back({&tile, &part, floats});
+        floats += state_floats((part.end - part.begin) * heads_, shape_.head_dim) * shape_.num_kv_heads;
+      }
+    }
+    thread_local Buffer<float> states;
+    states.reserve(floats);
+    float* const memory = states.data();
+    const auto state_of = [&](const Item& item, int kv_head) {
+      const std::int64_t queries = (item.part->end - item.part->begin) * heads_;
+      QueryTile tile{.head_dim = shape_.head_dim, .scale = shape_.softmax_scale * 1.44269504f};
+      place_state(tile, queries, memory + item.state + kv_head * state_floats(queries, shape_.head_dim));
+      return tile;
+    };
+    const std::int64_t kv_heads = shape_.num_kv_heads;
+    pool.parallel_for(static_cast<std::int64_t>(items.size()) * kv_heads, [&](std::int64_t index, int) {
+      const Item& item = items[index / kv_heads];
+      const int kv_head = static_cast<int>(index % kv_heads);
+      const int queries = (item.part->end - item.part->begin) * heads_;
+      scratch().prepare(shape_, queries);
+      QueryTile tile = scratch().total;
+      const QueryTile state = state_of(item, kv_head);
+      tile.accumulator = state.accumulator;
+      tile.sum = state.sum;
+      tile.max = state.max;
+      clear_state(tile, 0, queries);
+      load_queries(tile, std::span(item.tile->rows).subspan(item.part->begin, item.part->end - item.part->begin), kv_head);
+      walk(tile, 0, *item.tile, *item.part, kv_head);
+    });
+    pool.parallel_for(static_cast<std::int64_t>(tiles.size()) * kv_heads, [&](std::int64_t index, int) {
+      const std::int64_t tile = index / kv_heads;
+      const int kv_head = static_cast<int>(index % kv_heads);
+      const int queries = static_cast<int>(tiles[tile].rows.size()) * heads_;
+      scratch().prepare(shape_, queries);
+      clear_state(scratch().total, 0, queries);
+      for (std::size_t i = 0; i < tiles[tile].parts.size(); ++i) {
+        const Item& item = items[first_item[tile] + i];
+        merge(state_of(item, kv_head), 0, scratch().total, *item.part);
+      }
+      write(scratch().total, tiles[tile].rows, kv_head);
+    });
+  }
+
+  const AttentionShape& shape_;
+  AttentionKernels kernels_;
+  ForwardKernels typed_;
+  int heads_;  // query heads a kv head
+  const float* q_;
+  std::int64_t q_stride_;
+  float* out_;
+  float* lse_;
+};
 
 }  // namespace
 
 void attention_forward(ThreadPool& pool, const AttentionShape& shape, const float* q, std::int64_t q_stride,
                        std::span<const QuerySegment> segments, float* out, float* lse) {
   check_attention_shape(shape);
-  for (const QuerySegment& segment : segments) {
-    if (segment.num_rows > 0) check_segment(shape, segment);
-  }
-  const AttentionKernels kernels = attention_kernels();
-  const std::vector<Tile> tiles = plan(shape, segments, pool.num_threads());
-  const Call call{shape, q, q_stride, out, lse};
-  const std::int64_t items = static_cast<std::int64_t>(tiles.size()) * shape.num_kv_heads;
-  // Last rows first: they see the most keys, and the short tiles then even out the threads' ends.
-  pool.parallel_for(items, [&](std::int64_t item, int) {
-    const std::int64_t rest = items - 1 - item;
-    compute_tile(call, kernels, tiles[rest / shape.num_kv_heads], static_cast<int>(rest % shape.num_kv_heads));
-  });
+  Forward(shape, q, q_stride, out, lse).run(pool, plan_tiles(shape, segments, pool.num_threads()));
 }
 
 void check_attention_shape(const AttentionShape& shape) {
@@ -223,9 +235,10 @@ AttentionKernels attention_kernels() {
     case Isa::avx2:
       return attention_kernels_avx2();
     case Isa::avx512:
+      return attention_kernels_avx512();
     case Isa::avx512_bf16:
     case Isa::amx:
-      return attention_kernels_avx512();
+      return attention_kernels_avx512bf16();
   }
   LONGBOW_CHECK(false);
 }

@@ -2,8 +2,8 @@
 // One definition serves training (prompt-once: G completions share one prompt), chunked prefill and group decode, so a
 // token's output has the same bits in all of them. Full and sliding windows, grouped-query heads.
 //
-// Keys and values live in KvBlocks: blocks of kKeyBlock keys, aligned to the segment's first key. A query's online softmax
-// walks the prefix's blocks and then its own, each block in one fixed order; blocks that its window hides are no-ops.
+// Keys and values live in KvBlocks: blocks of kKeyBlock keys, aligned to the segment's first key. A query's softmax is online within
+// parts of 1,024 keys (attention_plan.h), and parts are joined in order, the prefix's first; what its window hides is a no-op.
 // Source: T. Dao, "FlashAttention-2", arXiv 2307.08691, algorithm 1; shared prefix: J. Juravsky et al., "Hydragen", arXiv 2402.05099.
 #pragma once
 
@@ -28,7 +28,8 @@ struct AttentionShape {
 
 /// Keys and values of one segment in one layer. Block b (keys [b*kKeyBlock, (b+1)*kKeyBlock) of the segment) stands in slot
 /// b % num_slots: with fewer slots than blocks this is a ring that keeps the most recent keys.
-/// Layout of a slot, per kv head: K as [head_dim][kKeyBlock] (keys contiguous), V as [kKeyBlock][head_dim].
+/// Layout of a slot, per kv head: K as [head_dim][kKeyBlock] (keys contiguous), then V as [kKeyBlock][head_dim]; in bf16 two rows of
+/// each are interleaved, [rows / 2][columns][2], which is how bf16 products take them.
 class KvBlocks {
  public:
   KvBlocks() = default;
@@ -69,7 +70,8 @@ struct QuerySegment {
 
 /// out [rows, num_heads, head_dim] and lse [rows, num_heads] (natural log; may be null) from q [rows at q_stride floats, heads, head_dim].
 /// Rows of several segments that share a prefix are computed together: the prefix is read once for all of them.
-/// Numerics: scores and sums in f32; batch-invariant; deterministic. Cost: O(rows · visible keys).
+/// Numerics: scores and sums in f32; kv_dtype bf16 rounds queries too, and probabilities before they weigh the values where the
+/// instruction set multiplies bf16. Batch-invariant; deterministic. Cost: O(rows · visible keys).
 void attention_forward(ThreadPool& pool, const AttentionShape& shape, const float* q, std::int64_t q_stride,
                        std::span<const QuerySegment> segments, float* out, float* lse);
 
@@ -78,7 +80,8 @@ struct TrainSegment {
   std::int64_t first_row = 0;
   std::int64_t num_rows = 0;
   std::int64_t first_position = 0;
-  int prefix = -1;  // index of the segment that it continues, or -1; a prefix has no prefix itself and stands earlier
+  int prefix = -1;               // index of the segment that it continues, or -1; a prefix has no prefix itself and stands earlier
+  std::int64_t first_query = 0;  // rows before it are keys only: their q, out, lse and dout are not read, their dq is not written
 };
 
 /// Gradients of attention_forward over a packed batch. q, k, v, dq, dk, dv are views into rows of `stride` floats (so they may be

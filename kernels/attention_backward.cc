@@ -53,7 +53,7 @@ class Backward {
       num_rows_ = std::max(num_rows_, segment.first_row + segment.num_rows);
       for (std::int64_t i = 0; i < segment.num_rows; i += kKeyBlock)
         blocks_.push_back({s, i, std::min<std::int64_t>(kKeyBlock, segment.num_rows - i)});
-      for (std::int64_t i = 0; i < segment.num_rows; i += rows_per_tile)
+      for (std::int64_t i = segment.first_query; i < segment.num_rows; i += rows_per_tile)
         tiles_.push_back({s, i, std::min(rows_per_tile, segment.num_rows - i)});
     }
     const std::int64_t packed = static_cast<std::int64_t>(blocks_.size()) * block_floats_;
@@ -141,7 +141,7 @@ class Backward {
       for (int head = 0; head < heads_; ++head, ++query) {
         const std::int64_t index = row * shape_.num_heads + kv_head_ * heads_ + head;
         const float* q = arguments_.q + row * arguments_.stride + (std::int64_t{kv_head_} * heads_ + head) * head_dim;
-        for (int d = 0; d < head_dim; ++d) tile.query[query * head_dim + d] = q[d] * shape_.softmax_scale;
+        for (int d = 0; d < head_dim; ++d) tile.query[query * head_dim + d] = rounded(q[d]) * shape_.softmax_scale;
         std::copy_n(arguments_.dout + index * head_dim, head_dim, tile.dout + query * head_dim);
         tile.lse[query] = arguments_.lse[index];
         tile.delta[query] = delta_[row * heads_ + head];
@@ -227,7 +227,7 @@ class Backward {
       std::int64_t end = segment.num_rows;
       if (shape_.window > 0) end = std::min(end, keys.first_position + last_key + shape_.window - segment.first_position);
       const std::int64_t step = std::max<std::int64_t>(1, kTileQueries / heads_);
-      for (std::int64_t row = own ? block.first : 0; row < end; row += step) {
+      for (std::int64_t row = std::max(segment.first_query, own ? block.first : 0); row < end; row += step) {
         const std::int64_t count = std::min(step, end - row);
         const GradientTile tile = scratch.tile(count * heads_, head_dim);
         gather(tile, segment, row, count);

@@ -14,23 +14,28 @@ constexpr std::int64_t kParallelElements = 1 << 15;
 std::int64_t head_elements(const AttentionShape& shape) { return 2 * std::int64_t{kKeyBlock} * shape.head_dim; }
 std::int64_t slot_bytes(const AttentionShape& shape) { return shape.num_kv_heads * head_elements(shape) * size_of(shape.kv_dtype); }
 
+// Where value i of key j stands in a head's half of a slot, `width` values wide: rows of i for the keys, of j for the values; bf16 in
+// pairs of rows. cpu/attention_kernels.h draws both layouts.
+std::int64_t at(float, std::int64_t row, std::int64_t column, std::int64_t width) { return row * width + column; }
+std::int64_t at(bf16, std::int64_t row, std::int64_t column, std::int64_t width) { return (row / 2 * width + column) * 2 + row % 2; }
+
 void store(float* to, float value) { *to = value; }
 void store(bf16* to, float value) { *to = to_bf16(value); }
 
 // Rows [begin, end) of one block and kv head; k and v point at the row for `begin`.
 template <class T>
 void pack_rows(T* head, const float* k, const float* v, int begin, int end, int head_dim, std::int64_t row_stride) {
-  T* key = head;                                         // [head_dim, kKeyBlock]
-  T* value = head + std::int64_t{kKeyBlock} * head_dim;  // [kKeyBlock, head_dim]
-  constexpr int kLine = 16;                              // a cache line of floats: rows lie far apart, so each line is read once and whole
+  T* key = head;
+  T* value = head + std::int64_t{kKeyBlock} * head_dim;
+  constexpr int kLine = 16;  // a cache line of floats: rows lie far apart, so each line is read once and whole
   for (int d0 = 0; d0 < head_dim; d0 += kLine) {
     for (int j = begin; j < end; ++j) {
       const float* line = k + (j - begin) * row_stride + d0;
-      for (int d = 0; d < kLine; ++d) store(key + (d0 + d) * kKeyBlock + j, line[d]);
+      for (int d = 0; d < kLine; ++d) store(key + at(T{}, d0 + d, j, kKeyBlock), line[d]);
     }
   }
   for (int j = begin; j < end; ++j) {
-    for (int d = 0; d < head_dim; ++d) store(value + j * head_dim + d, v[(j - begin) * row_stride + d]);
+    for (int d = 0; d < head_dim; ++d) store(value + at(T{}, j, d, head_dim), v[(j - begin) * row_stride + d]);
   }
 }
 

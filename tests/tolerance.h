@@ -11,6 +11,7 @@
 namespace longbow {
 
 inline constexpr double kF32Rounding = 1.0 / (1 << 24);  // half a unit in the last place, relative
+inline constexpr double kBf16Rounding = 1.0 / (1 << 8);  // the same of a bfloat16
 
 struct Tolerance {
   double rtol;
@@ -27,6 +28,13 @@ constexpr double product_tolerance(double absolute_sum) { return 8 * kF32Roundin
 
 /// Log-probabilities in nats: the logits' own rounding (|logit| <= 16 here), a vector exp within 2 units, a log within 1.
 inline constexpr Tolerance kLogprobTolerance = {8 * kF32Rounding, 1e-5};
+
+/// Attention in f32: scores err by about head_dim roundings of terms of size 1/sqrt(head_dim), outputs by the same relative error of a
+/// mean of values. Where probabilities are rounded to bf16, an output may be off by kBf16Rounding of the mean of |value| besides.
+inline constexpr Tolerance kAttentionTolerance = {1e-5, 4e-6};
+
+/// Its gradients: dk and dv sum over every query that sees the key, so their rounding grows with the root of that number, hence the floor.
+inline constexpr Tolerance kAttentionGradientTolerance = {2e-5, 2e-5};
 
 /// Gradients by central differences of a float64 function of f32 inputs: the truncation error of a step of 1e-4 is below 1e-7 of the
 /// third derivative; the rest is the kernel's f32 arithmetic.

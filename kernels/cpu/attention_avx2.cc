@@ -1,6 +1,7 @@
-// Attention's block products for AVX2 with FMA.
+// Attention's tiles for AVX2 with FMA.
 #define LONGBOW_ATTENTION_ISA attention_avx2
-#define LONGBOW_ATTENTION_PANEL 2
+#define LONGBOW_ATTENTION_ROWS 6
+#define LONGBOW_ATTENTION_WIDTH 2
 #include "kernels/cpu/attention_tiles.h"
 
 namespace longbow::kernels {

@@ -1,6 +1,7 @@
-// Attention's block products for AVX-512.
+// Attention's tiles for AVX-512.
 #define LONGBOW_ATTENTION_ISA attention_avx512
-#define LONGBOW_ATTENTION_PANEL 4
+#define LONGBOW_ATTENTION_ROWS 6
+#define LONGBOW_ATTENTION_WIDTH 4
 #include "kernels/cpu/attention_tiles.h"
 
 namespace longbow::kernels {

@@ -1,6 +1,7 @@
-// Attention's block products for any processor.
+// Attention's tiles for any processor.
 #define LONGBOW_ATTENTION_ISA attention_scalar
-#define LONGBOW_ATTENTION_PANEL 2
+#define LONGBOW_ATTENTION_ROWS 4
+#define LONGBOW_ATTENTION_WIDTH 2
 #include "kernels/cpu/attention_tiles.h"
 
 namespace longbow::kernels {

@@ -7,6 +7,9 @@
 #include <cstdint>
 
 #include "kernels/dtype.h"
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 namespace longbow::kernels {
 namespace {
@@ -52,22 +55,31 @@ inline void store_part(float* p, int n, Vec v) { __builtin_memcpy(p, &v, static_
 inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
 inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
 
+/// Folds the lanes by halves.
+template <class Op>
+inline float reduce(Vec v, const Op& op) {
+  typedef float Vec4 __attribute__((vector_size(16)));
+#if defined(__AVX512F__)
+  typedef float Vec8 __attribute__((vector_size(32)));
+  const Vec8 eight = op(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7), __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+#else
+  const Vec eight = v;
+#endif
+#if defined(__AVX2__)
+  const Vec4 four = op(__builtin_shufflevector(eight, eight, 0, 1, 2, 3), __builtin_shufflevector(eight, eight, 4, 5, 6, 7));
+#else
+  const Vec4 four = eight;
+#endif
+  const Vec4 two = op(four, __builtin_shufflevector(four, four, 2, 3, 2, 3));
+  return op(two, __builtin_shufflevector(two, two, 1, 1, 1, 1))[0];
+}
+
 inline float reduce_max(Vec v) {
-  float x[kLanes];
-  store(x, v);
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) x[i] = x[i] > x[i + half] ? x[i] : x[i + half];
-  }
-  return x[0];
+  return reduce(v, [](auto a, auto b) -> decltype(a) { return a > b ? a : b; });
 }
 
 inline float reduce_add(Vec v) {
-  float x[kLanes];
-  store(x, v);
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) x[i] += x[i + half];
-  }
-  return x[0];
+  return reduce(v, [](auto a, auto b) -> decltype(a) { return a + b; });
 }
 
 /// e^x within 2 units in the last place; exactly 1 at 0; 0 below -87.3; x above 88.7 counts as 88.7. NaN stays NaN.
@@ -87,6 +99,31 @@ inline Vec exp(Vec x) {
   y = y * (r * r) + r + 1.0f;
   y = (Vec)((IntVec)y + ((IntVec)t << 23));
   return x < -87.3f ? Vec{} : y;
+}
+
+/// 2^x for x <= 0 (softmax's case) within 2 units in the last place; exactly 1 at 0; 0 below -126. NaN stays NaN.
+inline Vec exp2_nonpositive(Vec x) {
+#if defined(__AVX512F__)
+  const Vec n = (Vec)_mm512_maskz_roundscale_ps(0xffff, (__m512)x, 0);
+  const Vec r = x - n;
+#else
+  const Vec clamped = x < -126.5f ? broadcast(-126.5f) : x;
+  const Vec t = clamped + 12582912.0f;  // 1.5 * 2^23 leaves the rounded n in the low bits
+  const Vec r = clamped - (t - 12582912.0f);
+#endif
+  Vec y = broadcast(1.535336188319500e-4f);  // S. Moshier's Cephes, exp2f, on [-1/2, 1/2]
+  y = y * r + 1.339887440266574e-3f;
+  y = y * r + 9.618437357674640e-3f;
+  y = y * r + 5.550332471162809e-2f;
+  y = y * r + 2.402264791363012e-1f;
+  y = y * r + 6.931472028550421e-1f;
+  y = y * r + 1.0f;
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_scalef_ps(_mm512_cmp_ps_mask((__m512)x, _mm512_set1_ps(-126.0f), _CMP_NLT_UQ), (__m512)y, (__m512)n);
+#else
+  y = (Vec)((IntVec)y + ((IntVec)t << 23));
+  return x < -126.0f ? Vec{} : y;
+#endif
 }
 
 }  // namespace

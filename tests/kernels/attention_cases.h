@@ -14,6 +14,7 @@
 #include "kernels/attention.h"
 #include "kernels/isa.h"
 #include "tests/reference/attention.h"
+#include "tests/tolerance.h"
 
 namespace longbow::kernels {
 
@@ -96,7 +97,7 @@ inline reference::AttentionProblem reference_problem(const AttentionBatch& batch
   for (const TrainSegment& s : batch.segments) problem.segments.push_back({s.first_row, s.num_rows, s.first_position, s.prefix});
   const auto stored = [&](float value) -> double { return shape.kv_dtype == DType::f32 ? value : to_float(to_bf16(value)); };
   for (std::int64_t row = 0; row < batch.num_rows; ++row) {
-    for (int i = 0; i < shape.num_heads * shape.head_dim; ++i) problem.q.push_back(batch.q(row)[i]);
+    for (int i = 0; i < shape.num_heads * shape.head_dim; ++i) problem.q.push_back(stored(batch.q(row)[i]));
     for (int i = 0; i < shape.num_kv_heads * shape.head_dim; ++i) {
       problem.k.push_back(stored(batch.k(row)[i]));
       problem.v.push_back(stored(batch.v(row)[i]));
@@ -105,14 +106,18 @@ inline reference::AttentionProblem reference_problem(const AttentionBatch& batch
   return problem;
 }
 
-/// |actual - expected| <= atol + rtol |expected| everywhere, NaN never; the worst place is named.
-inline void expect_near(const std::vector<float>& actual, const std::vector<double>& expected, double rtol, double atol,
-                        const std::string& what) {
+/// Probabilities enter the second product as bf16: each off by up to 2^-9 of itself.
+inline bool rounds_probabilities(DType kv_dtype) { return kv_dtype == DType::bf16 && active_isa() == Isa::avx512_bf16; }
+
+/// Each element of `actual` within the tolerance, plus `scale` of the same element of `magnitude` (empty: none).
+inline void expect_near(const std::vector<float>& actual, const std::vector<double>& expected, Tolerance tolerance,
+                        const std::vector<double>& magnitude, double scale, const std::string& what) {
   ASSERT_EQ(actual.size(), expected.size()) << what;
   double worst = 0;
   std::size_t where = 0;
   for (std::size_t i = 0; i < actual.size(); ++i) {
-    const double excess = std::abs(actual[i] - expected[i]) / (atol + rtol * std::abs(expected[i]));
+    const double allowed = tolerance.atol + tolerance.rtol * std::abs(expected[i]) + (magnitude.empty() ? 0 : scale * magnitude[i]);
+    const double excess = std::abs(actual[i] - expected[i]) / allowed;
     if (!(excess <= worst)) {
       worst = excess;
       where = i;
@@ -121,20 +126,11 @@ inline void expect_near(const std::vector<float>& actual, const std::vector<doub
   EXPECT_LE(worst, 1.0) << what << ": element " << where << " is " << actual[where] << ", expected " << expected[where];
 }
 
-inline void expect_same_bits(const std::vector<float>& a, const std::vector<float>& b, const std::string& what) {
-  ASSERT_EQ(a.size(), b.size()) << what;
-  if (std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0) return;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    ASSERT_EQ(std::memcmp(&a[i], &b[i], sizeof(float)), 0) << what << ": element " << i << " is " << a[i] << " and " << b[i];
-  }
-}
-
 /// Runs `body(name)` under every instruction set of this machine, then restores the one that was in use.
 template <class Body>
 void for_each_isa(const Body& body) {
   const Isa before = active_isa();
   for (const Isa isa : available_isas()) {
-    if (isa > Isa::avx512) continue;  // wider ones use the AVX-512 kernels
     set_active_isa(isa);
     body(name_of(isa));
   }

@@ -7,16 +7,18 @@
 namespace longbow::kernels {
 namespace {
 
-// Scores err by about head_dim roundings of terms of size 1/sqrt(head_dim), outputs by the same relative error of a mean of values.
-constexpr double kRtol = 1e-5;
-constexpr double kAtol = 4e-6;
+void expect_output_near(const AttentionShape& shape, const std::vector<float>& actual, const reference::AttentionResult& expected,
+                        const std::string& what) {
+  const double rounding = rounds_probabilities(shape.kv_dtype) ? kBf16Rounding : 0;
+  expect_near(actual, expected.out, kAttentionTolerance, expected.magnitude, rounding, what + ", out");
+}
 
 void expect_matches_reference(const AttentionBatch& batch, const std::string& what) {
   ThreadPool pool(2);
   const ForwardResult actual = run_forward(pool, batch);
   const reference::AttentionResult expected = reference::attention(reference_problem(batch));
-  expect_near(actual.out, expected.out, kRtol, kAtol, what + ", out");
-  expect_near(actual.lse, expected.lse, kRtol, kAtol, what + ", lse");
+  expect_output_near(batch.shape, actual.out, expected, what);
+  expect_near(actual.lse, expected.lse, kAttentionTolerance, {}, 0, what + ", lse");
 }
 
 TEST(AttentionForward, MatchesReferenceAtWindowEdges) {
@@ -55,7 +57,7 @@ TEST(AttentionForward, LargeScoresStayFinite) {
     ThreadPool pool(1);
     const ForwardResult actual = run_forward(pool, batch);
     const reference::AttentionResult expected = reference::attention(reference_problem(batch));
-    expect_near(actual.lse, expected.lse, kRtol, kAtol, isa);
+    expect_near(actual.lse, expected.lse, kAttentionTolerance, {}, 0, isa);
     for (const float value : actual.out) ASSERT_TRUE(std::isfinite(value)) << isa;
   });
 }
@@ -76,7 +78,8 @@ TEST(AttentionForward, CompletionsMatchTheConcatenatedSequence) {
         const std::int64_t width = batch.shape.num_heads * batch.shape.head_dim;
         const std::vector<float> rows(actual.out.begin() + completion.first_row * width,
                                       actual.out.begin() + (completion.first_row + completion.num_rows) * width);
-        expect_near(rows, {expected.out.begin() + 77 * width, expected.out.end()}, kRtol, kAtol, concat(isa, ", window ", window));
+        expect_near(rows, {expected.out.begin() + 77 * width, expected.out.end()}, kAttentionTolerance, {}, 0,
+                    concat(isa, ", window ", window));
       }
     }
   });
@@ -114,6 +117,44 @@ TEST(AttentionForward, AGroupHasTheBitsOfItsMembersAlone) {
       }
     }
   });
+}
+
+// A prompt of several parts (1,024 keys each), which threads share when a step has few rows, and continuations that grow into their
+// second part: the whole batch, group steps on any number of threads, and each completion alone have the same bits.
+TEST(AttentionForward, PartsOfLongKeysDoNotShow) {
+  for (const int window : {0, 1050}) {
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      const AttentionBatch batch = random_batch(make_shape(1, 1, 16, window, dtype), prompt_and_completions(1030, {1027, 3}));
+      const reference::AttentionResult expected = reference::attention(reference_problem(batch));
+      for_each_isa([&](const std::string& isa) {
+        const std::string what = concat(isa, ", window ", window, ", ", name_of(dtype));
+        ThreadPool one(1), two(2), five(5);
+        const ForwardResult whole = run_forward(one, batch);
+        expect_output_near(batch.shape, whole.out, expected, what);
+        expect_near(whole.lse, expected.lse, kAttentionTolerance, {}, 0, what + ", lse");
+        const KvBlocks prompt = blocks_of(one, batch, batch.segments[0]);
+        const KvBlocks own[] = {blocks_of(one, batch, batch.segments[1]), blocks_of(one, batch, batch.segments[2])};
+        for (ThreadPool* pool : {&one, &two, &five}) {
+          for (const std::size_t at_once : {1u, 2u}) {
+            ForwardResult step = whole;
+            std::vector<QuerySegment> queries;  // the last row of each completion, as decode has it
+            for (const std::size_t s : {1u, 2u}) {
+              const TrainSegment& segment = batch.segments[s];
+              const std::int64_t row = segment.first_row + segment.num_rows - 1;
+              queries.push_back({row, 1, &prompt, &own[s - 1], segment.num_rows - 1});
+              std::fill_n(step.out.begin() + row * 16, 16, 0.0f);
+              step.lse[row] = 0;
+            }
+            for (std::size_t i = 0; i < queries.size(); i += at_once) {
+              attention_forward(*pool, batch.shape, batch.q(), batch.stride, {&queries[i], at_once}, step.out.data(), step.lse.data());
+            }
+            expect_same_bits(step.out, whole.out, concat(what, ", ", pool->num_threads(), " threads"));
+            expect_same_bits(step.lse, whole.lse, concat(what, ", ", pool->num_threads(), " threads"));
+          }
+        }
+      });
+    }
+  }
 }
 
 // Rows of segment `s` computed `step` at a time, as a server does it, with keys in `slots` blocks.

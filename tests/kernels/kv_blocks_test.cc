@@ -21,10 +21,14 @@ void expect_holds(const KvBlocks& blocks, const AttentionBatch& batch, std::int6
     for (int head = 0; head < shape.num_kv_heads; ++head) {
       const std::int64_t slot = key / kKeyBlock % blocks.num_slots();
       const std::int64_t at = (slot * shape.num_kv_heads + head) * 2 * kKeyBlock * shape.head_dim;
+      const auto place = [&](std::int64_t row, std::int64_t column, std::int64_t width) {
+        return shape.kv_dtype == DType::f32 ? row * width + column : (row / 2 * width + column) * 2 + row % 2;
+      };
       for (int d = 0; d < shape.head_dim; ++d) {
         const auto stored = [&](float x) { return shape.kv_dtype == DType::f32 ? x : to_float(to_bf16(x)); };
-        ASSERT_EQ(element(blocks, shape, at + d * kKeyBlock + key % kKeyBlock), stored(batch.k(key)[head * shape.head_dim + d])) << key;
-        ASSERT_EQ(element(blocks, shape, at + (kKeyBlock + key % kKeyBlock) * shape.head_dim + d),
+        const std::int64_t j = key % kKeyBlock;
+        ASSERT_EQ(element(blocks, shape, at + place(d, j, kKeyBlock)), stored(batch.k(key)[head * shape.head_dim + d])) << key;
+        ASSERT_EQ(element(blocks, shape, at + kKeyBlock * shape.head_dim + place(j, d, shape.head_dim)),
                   stored(batch.v(key)[head * shape.head_dim + d]))
             << key;
       }

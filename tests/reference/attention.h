@@ -29,10 +29,14 @@ struct AttentionProblem {
 
 struct AttentionResult {
   std::vector<double> out, lse;
+  std::vector<double> magnitude;  // as out, with the absolute values of v: what relative errors of probabilities add up to at most
 };
 
 struct AttentionGradients {
   std::vector<double> dq, dk, dv;
+  // What relative errors of one unit in the probabilities and score gradients that enter products, and in the terms of `out`, add up to
+  // at most.
+  std::vector<double> dq_magnitude, dk_magnitude, dv_magnitude;
 };
 
 namespace internal {
@@ -65,7 +69,7 @@ inline double dot(const double* a, const double* b, int n) {
 }  // namespace internal
 
 inline AttentionResult attention(const AttentionProblem& p) {
-  AttentionResult result{std::vector<double>(p.q.size()), std::vector<double>(p.q.size() / p.head_dim)};
+  AttentionResult result{std::vector<double>(p.q.size()), std::vector<double>(p.q.size() / p.head_dim), std::vector<double>(p.q.size())};
   internal::for_each_row(p, [&](std::int64_t row, const std::vector<std::int64_t>& keys) {
     for (int head = 0; head < p.num_heads; ++head) {
       const int kv_head = head / (p.num_heads / p.num_kv_heads);
@@ -83,7 +87,10 @@ inline AttentionResult attention(const AttentionProblem& p) {
       for (std::size_t j = 0; j < keys.size(); ++j) {
         const double probability = std::exp(scores[j] - result.lse[query]);
         const double* v = &p.v[(keys[j] * p.num_kv_heads + kv_head) * p.head_dim];
-        for (int d = 0; d < p.head_dim; ++d) result.out[query * p.head_dim + d] += probability * v[d];
+        for (int d = 0; d < p.head_dim; ++d) {
+          result.out[query * p.head_dim + d] += probability * v[d];
+          result.magnitude[query * p.head_dim + d] += probability * std::abs(v[d]);
+        }
       }
     }
   });
@@ -93,13 +100,16 @@ inline AttentionResult attention(const AttentionProblem& p) {
 /// Gradients of sum(dout * out).
 inline AttentionGradients attention_gradients(const AttentionProblem& p, const std::vector<double>& dout) {
   const AttentionResult result = attention(p);
-  AttentionGradients g{std::vector<double>(p.q.size()), std::vector<double>(p.k.size()), std::vector<double>(p.v.size())};
+  const std::vector<double> query_zeros(p.q.size()), key_zeros(p.k.size());
+  AttentionGradients g{query_zeros, key_zeros, key_zeros, query_zeros, key_zeros, key_zeros};
   internal::for_each_row(p, [&](std::int64_t row, const std::vector<std::int64_t>& keys) {
     for (int head = 0; head < p.num_heads; ++head) {
       const int kv_head = head / (p.num_heads / p.num_kv_heads);
       const std::int64_t query = row * p.num_heads + head;
       const std::int64_t at = query * p.head_dim;
       const double delta = internal::dot(&dout[at], &result.out[at], p.head_dim);
+      double delta_magnitude = 0;
+      for (int d = 0; d < p.head_dim; ++d) delta_magnitude += std::abs(dout[at + d]) * result.magnitude[at + d];
       for (const std::int64_t key : keys) {
         const std::int64_t key_at = (key * p.num_kv_heads + kv_head) * p.head_dim;
         const double score = p.softmax_scale * internal::dot(&p.q[at], &p.k[key_at], p.head_dim);
@@ -109,6 +119,10 @@ inline AttentionGradients attention_gradients(const AttentionProblem& p, const s
           g.dv[key_at + d] += probability * dout[at + d];
           g.dk[key_at + d] += dscore * p.q[at + d];
           g.dq[at + d] += dscore * p.k[key_at + d];
+          const double dscore_magnitude = std::abs(dscore) + probability * delta_magnitude * p.softmax_scale;
+          g.dv_magnitude[key_at + d] += probability * std::abs(dout[at + d]);
+          g.dk_magnitude[key_at + d] += dscore_magnitude * std::abs(p.q[at + d]);
+          g.dq_magnitude[at + d] += dscore_magnitude * std::abs(p.k[key_at + d]);
         }
       }
     }
