@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
+#include <map>
+#include <set>
+#include <sstream>
 
 #include "core/config.h"
 #include "core/did_you_mean.h"
@@ -14,27 +18,13 @@
 namespace longbow::data {
 namespace {
 
-constexpr int kMaxDraws = 100;  // of an item that does not fit the context
+constexpr std::int64_t kNoLimit = std::int64_t{1} << 40;  // tokens
+constexpr int kMaxDraws = 100;                            // of an item that does not fit the context
+constexpr int kFormSamples = 64;                          // answers that are read to find the words they share
+constexpr std::uint64_t kFormSeed = 0;
+constexpr double kFormShare = 0.5;  // of the answers hold a word of their form
 
 using Maker = std::function<LmDocument(Rng& rng, std::uint64_t seed, std::int64_t index)>;
-
-struct RepeatKnobs {
-  std::int64_t first_token = 300;
-  std::int64_t num_tokens = 64;
-  std::int64_t min_block = 20;
-  std::int64_t max_block = 60;
-  double counted_share = 1;
-
-  template <class Visitor>
-  void visit(Visitor& v) {
-    v.field("first_token", first_token, {.help = "First of the token ids in use.", .min = 0});
-    v.field("num_tokens", num_tokens, {.help = "How many ids are in use.", .min = 2});
-    v.field("min_block", min_block, {.help = "Shortest block.", .unit = "tokens", .min = 1});
-    v.field("max_block", max_block, {.help = "Longest block and gap.", .unit = "tokens", .min = 1});
-    v.field("counted_share", counted_share,
-            {.help = "Share of the repeated tokens that count as answers; the others are ignored.", .min = 0, .max = 1});
-  }
-};
 
 struct RecallKnobs {
   std::int64_t min_needles = 2;
@@ -93,36 +83,69 @@ LmDocument running_text(const LmMaterial& material, const std::vector<std::strin
   return document;
 }
 
-LmDocument repeated_blocks(const RepeatKnobs& knobs, std::int32_t bos, std::int64_t context_tokens, Rng& rng) {
-  const auto draw = [&](std::int64_t count) {
-    std::vector<std::int32_t> tokens(count);
-    for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(knobs.first_token + rng.below(knobs.num_tokens));
-    return tokens;
-  };
-  LmDocument document;
-  document.append({bos}, TargetKind::ignored);
-  const std::vector<std::int32_t> block = draw(rng.between(knobs.min_block, knobs.max_block));
-  bool repeated = false;  // the first block cannot be predicted
-  while (static_cast<std::int64_t>(document.tokens.size()) <= context_tokens) {
-    document.append({block.front()}, TargetKind::ignored);  // nor can where a repetition begins
-    for (std::size_t i = 1; i < block.size(); ++i) {
-      const bool counts = repeated && rng.uniform() < knobs.counted_share;
-      document.append({block[i]}, counts ? TargetKind::answer : TargetKind::ignored);
-    }
-    document.append(draw(rng.between(0, knobs.max_block)), TargetKind::ignored);
-    repeated = true;
-  }
-  document.tokens.resize(context_tokens + 1);
-  document.kinds.resize(context_tokens + 1);
-  return document;
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream stream(text);
+  return {std::istream_iterator<std::string>(stream), {}};
 }
 
-/// The prompt's tokens as text, then the answer's and the end of the turn as answer.
-LmDocument conversation(const LmMaterial& material, const std::vector<Message>& messages, const std::string& answer) {
+bool has_digit(const std::string& word) {
+  return std::any_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// The words that most of `answers` share. Learning them is easy and many; weighed alike they drown the few that must be looked up.
+std::set<std::string> form_words(const std::vector<std::string>& answers) {
+  std::map<std::string, int> holders;
+  for (const std::string& answer : answers) {
+    const std::vector<std::string> words = words_of(answer);
+    for (const std::string& word : std::set<std::string>(words.begin(), words.end())) ++holders[word];
+  }
+  std::set<std::string> form;
+  for (const auto& [word, count] : holders) {
+    if (count > kFormShare * static_cast<double>(answers.size()) && !has_digit(word)) form.insert(word);
+  }
+  return form;
+}
+
+/// A question and its answer, as a turn of a conversation.
+struct Turn {
+  std::string question;
+  std::string answer;
+};
+
+/// The answer's tokens and the end of the turn. Only the beginning of a word that must be looked up decides which one it is: what
+/// follows is copied from there, so it counts as form. A tokenizer that joins words leaves nothing to tell form by: all counts as answer.
+void append_answer(LmDocument& document, const LmMaterial& material, const std::string& answer, const std::set<std::string>& form) {
+  LmDocument by_word;
+  for (const std::string& word : words_of(answer)) {
+    bool decides = form.count(word) == 0;
+    for (const std::int32_t token : material.tokenizer.encode(by_word.tokens.empty() ? word : " " + word)) {
+      by_word.append({token}, decides ? TargetKind::answer : TargetKind::form);
+      decides = decides && material.tokenizer.decode({token}) == " ";  // a space of its own decides nothing yet
+    }
+  }
+  const std::vector<std::int32_t> tokens = material.tokenizer.encode(answer);
+  if (by_word.tokens != tokens) by_word.kinds.assign(tokens.size(), TargetKind::answer);
+  document.tokens.insert(document.tokens.end(), tokens.begin(), tokens.end());
+  document.kinds.insert(document.kinds.end(), by_word.kinds.begin(), by_word.kinds.end());
+  document.append({material.tokenizer.eos_id()}, TargetKind::form);
+}
+
+/// The prompt, the answer, and as many further turns as fit `context_tokens`; the prompt alone may already be too long.
+LmDocument conversation(const LmMaterial& material, const std::vector<Message>& messages, const std::string& answer,
+                        const std::vector<Turn>& further, const std::set<std::string>& form, std::int64_t context_tokens) {
   LmDocument document;
   document.append(material.tokenizer.encode(material.chat_template.render(messages, true)), TargetKind::text);
-  document.append(material.tokenizer.encode(answer), TargetKind::answer);
-  document.append({material.tokenizer.eos_id()}, TargetKind::answer);
+  append_answer(document, material, answer, form);
+  for (const Turn& turn : further) {
+    // The template's rendering of one more exchange, without the beginning of a conversation.
+    LmDocument next;
+    next.append(material.tokenizer.encode(concat("\n<|user|>\nQuestion: ", turn.question, "<|end|>\n<|assistant|>\n")),
+                TargetKind::ignored);
+    append_answer(next, material, turn.answer, form);
+    if (document.tokens.size() + next.tokens.size() > static_cast<std::size_t>(context_tokens) + 1) break;
+    document.tokens.insert(document.tokens.end(), next.tokens.begin(), next.tokens.end());
+    document.kinds.insert(document.kinds.end(), next.kinds.begin(), next.kinds.end());
+  }
   return document;
 }
 
@@ -135,29 +158,22 @@ std::string digits(Rng& rng, std::int64_t count) {
 /// One document with as many definitions as fit around the needles, and a turn for each needle.
 LmDocument recall(const LmMaterial& material, const RecallKnobs& knobs, std::int64_t context_tokens, Rng& rng) {
   std::vector<std::string> sentences;
-  std::vector<std::pair<std::string, std::string>> turns;
+  std::vector<Turn> turns;
   for (std::int64_t i = rng.between(knobs.min_needles, std::max(knobs.min_needles, knobs.max_needles)); i > 0; --i) {
     const std::string name = rng.pick(material.corpus.names(Split::train));
     const std::string code = digits(rng, knobs.code_digits);
-    const std::string sentence = fill(kCodePattern, {name, code});
-    sentences.push_back(sentence);
-    turns.emplace_back(concat("What is the code of ", name, "?"), knobs.brief ? code : concat(sentence, " The answer is ", code, "."));
+    sentences.push_back(fill(kCodePattern, {name, code}));
+    turns.push_back(
+        {concat("What is the code of ", name, "?"), knobs.brief ? code + "." : concat(sentences.back(), " The answer is ", code, ".")});
   }
   rng.shuffle(turns);
-  LmDocument tail;
-  for (std::size_t i = 1; i < turns.size(); ++i) {
-    // A later turn is the template's rendering of one more exchange, without the beginning of a conversation.
-    tail.append(material.tokenizer.encode(concat("\n<|user|>\n", turns[i].first, "<|end|>\n<|assistant|>\n")), TargetKind::ignored);
-    tail.append(material.tokenizer.encode(turns[i].second), TargetKind::answer);
-    tail.append({material.tokenizer.eos_id()}, TargetKind::answer);
-  }
+  const std::vector<Turn> further(turns.begin() + 1, turns.end());
   const auto build = [&] {
     std::string context;
     for (const std::string& sentence : sentences) context += (context.empty() ? "" : " ") + sentence;
-    return conversation(material, {{"user", concat(context, "\n\nQuestion: ", turns[0].first)}}, turns[0].second);
+    return conversation(material, {{"user", concat(context, "\n\nQuestion: ", turns[0].question)}}, turns[0].answer, further, {}, kNoLimit);
   };
-  LmDocument document = build();
-  std::int64_t room = context_tokens + 1 - static_cast<std::int64_t>(document.tokens.size() + tail.tokens.size());
+  std::int64_t room = context_tokens + 1 - static_cast<std::int64_t>(build().tokens.size());
   for (int tries = 0; tries < 3;) {
     const std::string& filler = rng.pick(material.corpus.filler());
     const auto length = static_cast<std::int64_t>(material.tokenizer.encode(" " + filler).size());
@@ -168,10 +184,7 @@ LmDocument recall(const LmMaterial& material, const RecallKnobs& knobs, std::int
     sentences.insert(sentences.begin() + static_cast<std::ptrdiff_t>(rng.below(sentences.size() + 1)), filler);
     room -= length;
   }
-  document = build();
-  document.append(tail.tokens, TargetKind::ignored);
-  std::copy(tail.kinds.begin(), tail.kinds.end(), document.kinds.end() - static_cast<std::ptrdiff_t>(tail.kinds.size()));
-  return document;
+  return build();
 }
 
 }  // namespace
@@ -196,11 +209,17 @@ Maker LmMixture::State::task_maker(const MixturePart& part) const {
     return static_cast<std::int64_t>(
         material.tokenizer.encode(material.chat_template.render({{"user", std::string(content)}}, true)).size());
   };
-  return [=, this](Rng&, std::uint64_t seed, std::int64_t index) {
+  std::vector<std::string> samples;
+  for (std::int64_t i = 0; i < kFormSamples; ++i) {
+    if (const auto item = builder->build(kFormSeed, i, count)) samples.push_back(sft_answer(*item));
+  }
+  return [=, this, form = form_words(samples)](Rng&, std::uint64_t seed, std::int64_t index) {
     for (int draw = 0; draw < kMaxDraws; ++draw) {
-      const auto item = builder->build(seed, index * kMaxDraws + draw, count);
-      if (!item) continue;
-      LmDocument document = conversation(material, item->messages, sft_answer(*item));
+      const std::vector<Item> items = builder->build_with_follow_ups(seed, index * kMaxDraws + draw, count);
+      if (items.empty()) continue;
+      std::vector<Turn> further;
+      for (std::size_t i = 1; i < items.size(); ++i) further.push_back({items[i].question, sft_answer(items[i])});
+      LmDocument document = conversation(material, items[0].messages, sft_answer(items[0]), further, form, context_tokens);
       if (static_cast<std::int64_t>(document.tokens.size()) <= context_tokens + 1) return document;
     }
     throw UserError(
@@ -212,8 +231,11 @@ Maker LmMixture::State::task_maker(const MixturePart& part) const {
 Maker LmMixture::State::items_maker(const MixturePart& part) const {
   auto items = std::make_shared<std::vector<Item>>(load_items(read_knobs<ItemsKnobs>(part).path, {}));
   auto documents = std::make_shared<std::vector<LmDocument>>();
+  std::vector<std::string> samples;
+  for (const Item& item : *items) samples.push_back(sft_answer(item));
+  const std::set<std::string> form = form_words(samples);
   for (const Item& item : *items) {
-    LmDocument document = conversation(material, item.messages, sft_answer(item));
+    LmDocument document = conversation(material, item.messages, sft_answer(item), {}, form, context_tokens);
     if (static_cast<std::int64_t>(document.tokens.size()) <= context_tokens + 1) documents->push_back(std::move(document));
   }
   if (documents->empty()) throw UserError(concat("mixture kind items: expected an item of at most ", context_tokens, " tokens, got none"));
@@ -231,11 +253,6 @@ Maker LmMixture::State::make(const MixturePart& part) const {
     const auto facts = material.corpus.is_a_sentences(read_knobs<FactsKnobs>(part).num_categories);
     return [this, context, facts](Rng& rng, std::uint64_t, std::int64_t) { return running_text(material, facts, context, rng); };
   }
-  if (part.kind == "repeat") {
-    const auto knobs = read_knobs<RepeatKnobs>(part);
-    const std::int32_t bos = material.tokenizer.bos_id();
-    return [knobs, bos, context](Rng& rng, std::uint64_t, std::int64_t) { return repeated_blocks(knobs, bos, context, rng); };
-  }
   if (part.kind == "recall") {
     const auto knobs = read_knobs<RecallKnobs>(part);
     return [this, knobs, context](Rng& rng, std::uint64_t, std::int64_t) { return recall(material, knobs, context, rng); };
@@ -243,7 +260,7 @@ Maker LmMixture::State::make(const MixturePart& part) const {
   if (part.kind == "items") return items_maker(part);
   std::vector<std::string> known = task_names();
   if (std::find(known.begin(), known.end(), part.kind) != known.end()) return task_maker(part);
-  known.insert(known.end(), {"text", "facts", "repeat", "recall", "items"});
+  known.insert(known.end(), {"text", "facts", "recall", "items"});
   throw UserError(concat("mixture: expected a kind of document, got '", part.kind, "'", did_you_mean(part.kind, known)));
 }
 
@@ -268,7 +285,10 @@ LmDocument LmMixture::document(std::uint64_t seed, std::int64_t stage, std::int6
   constexpr std::int64_t kStepsPerStage = 1 << 20;
   constexpr std::int64_t kDocumentsPerStep = 1 << 12;
   const std::int64_t number = (stage * kStepsPerStage + step) * kDocumentsPerStep + index;
-  return state_->makers[std::min<std::size_t>(kind, state_->makers.size() - 1)](rng, seed, number);
+  const std::size_t part = std::min<std::size_t>(kind, state_->makers.size() - 1);
+  LmDocument drawn_document = state_->makers[part](rng, seed, number);
+  drawn_document.part = part;
+  return drawn_document;
 }
 
 }  // namespace longbow::data

@@ -3,10 +3,9 @@
 //
 //   text     definitions, as running text
 //   facts    "A salmon is a fish.", shuffled: what FuzzyNeedle takes for granted
-//   repeat   a block of random tokens that comes again after random gaps: a dense signal for copying
 //   recall   definitions with "The code of NAME is DDDD." between them, then a question about each
 //   items    items of a stored data set, answered by their gold chain
-//   (a task) fuzzy_needle, key_chain, long_math: fresh items of that builder, answered by their gold chain
+//   (a task) fresh items of that builder, and every other question that their text answers, answered by the gold chains
 #pragma once
 
 #include <cstdint>

@@ -166,7 +166,7 @@ RunPlan plan_next_token(const trainer::LmRecipe& recipe, const model::ModelConfi
     const std::int64_t rows = stage.tokens_per_step + stage.context_tokens;  // the last document may pass the step's tokens
     most_rows = std::max(most_rows, std::min(rows, std::max(trainer::LmStepOptions{}.micro_batch_tokens, stage.context_tokens)));
     const auto tokens = static_cast<double>(stage.tokens_per_step), context = static_cast<double>(stage.context_tokens);
-    const double work = tokens / context * attention_work(config, 0, context, stage.window);
+    const double work = tokens / context * attention_work(config, 0, context, *std::max_element(stage.windows.begin(), stage.windows.end()));
     plan.stages.push_back(
         {stage.name,
          stage.steps,

@@ -68,7 +68,7 @@ struct MixtureEntry {
 
   template <class Visitor>
   void visit(Visitor& v) {
-    v.field("kind", kind, {.help = "text, repeat, items, or a task that builds scenes (docs/data.md).", .required = true});
+    v.field("kind", kind, {.help = "text, facts, recall, items, or a task's name (docs/data.md).", .required = true});
     v.field("weight", weight, {.help = "Share of the documents, relative to the others.", .min = 0});
     v.field("knobs", knobs, {.help = "The kind's own settings."});
   }
@@ -79,7 +79,7 @@ struct LmStage {
   std::int64_t steps = 100;
   std::int64_t tokens_per_step = 4096;
   std::int64_t context_tokens = 128;
-  std::int64_t window = 128;
+  std::vector<std::int64_t> windows = {128};
   double learning_rate_scale = 1;
   std::vector<MixtureEntry> mixture;
 
@@ -89,7 +89,10 @@ struct LmStage {
     v.field("steps", steps, {.help = "Optimizer steps of the stage.", .unit = "steps", .min = 1});
     v.field("tokens_per_step", tokens_per_step, {.help = "Tokens of a step.", .unit = "tokens", .min = 1});
     v.field("context_tokens", context_tokens, {.help = "Length of a document.", .unit = "tokens", .min = 16, .max = 1 << 20});
-    v.field("window", window, {.help = "Window of the sliding layers in this stage.", .unit = "tokens", .min = 1});
+    v.field("windows", windows,
+            {.help = "Windows of the sliding layers in this stage; each step draws one, so a value listed twice comes twice as often.",
+             .unit = "tokens",
+             .min = 1});
     v.field("learning_rate_scale", learning_rate_scale, {.help = "Multiplies the schedule's learning rate.", .min = 0, .max = 100});
     v.section("mixture", mixture, "What the documents are.");
   }
@@ -104,6 +107,7 @@ struct LmRecipe {
   std::vector<LmStage> stages;
   double text_loss_weight = 0.3;
   double answer_loss_weight = 1.0;
+  double form_token_weight = 1.0;
   OptimizerConfig optimizer;
   CheckpointSection checkpoint;
 
@@ -117,6 +121,10 @@ struct LmRecipe {
     v.section("stages", stages, "Training stages, in order.");
     v.field("text_loss_weight", text_loss_weight, {.help = "Weight of the mean loss over text tokens.", .min = 0});
     v.field("answer_loss_weight", answer_loss_weight, {.help = "Weight of the mean loss over answer tokens.", .min = 0});
+    v.field("form_token_weight", form_token_weight,
+            {.help = "Weight, in that mean, of a token of a word that most answers of its kind share; the others weigh 1.",
+             .min = 0,
+             .max = 1});
     v.section("optimizer", optimizer, "AdamW.");
     v.section("checkpoint", checkpoint, "What is kept.");
   }

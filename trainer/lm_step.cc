@@ -10,13 +10,16 @@ namespace {
 struct MicroBatch {
   PackedTargets packed;
   std::vector<data::TargetKind> kinds;  // [targets]
+  std::vector<std::size_t> parts;       // [targets]
 };
 
 void append(MicroBatch& batch, const data::LmDocument& document) {
   std::vector<bool> is_target(document.tokens.size());
   for (std::size_t i = 1; i < document.tokens.size(); ++i) {
     is_target[i] = document.kinds[i] != data::TargetKind::ignored;
-    if (is_target[i]) batch.kinds.push_back(document.kinds[i]);
+    if (!is_target[i]) continue;
+    batch.kinds.push_back(document.kinds[i]);
+    batch.parts.push_back(document.part);
   }
   append_sequence(batch.packed, document.tokens, is_target);
 }
@@ -34,31 +37,53 @@ std::vector<MicroBatch> split(const std::vector<data::LmDocument>& documents, st
   return batches;
 }
 
+/// Sums become means once every token was added.
+struct LossSums {
+  MeanLoss text, form, answer;
+  std::vector<MeanLoss> by_part;
+
+  MeanLoss& of(data::TargetKind kind) { return kind == data::TargetKind::text ? text : kind == data::TargetKind::form ? form : answer; }
+};
+
+double ratio(double sum, double count) { return count > 0 ? sum / count : 0; }
+
 }  // namespace
 
 LmStepReport lm_step(Policy& policy, Optimizer& optimizer, const std::vector<data::LmDocument>& documents, const LmStepOptions& options) {
   LmStepReport report;
   const std::vector<MicroBatch> batches = split(documents, options.micro_batch_tokens);
+  LossSums sums;
   for (const MicroBatch& batch : batches) {
-    for (data::TargetKind kind : batch.kinds) ++(kind == data::TargetKind::answer ? report.answer_tokens : report.text_tokens);
+    for (data::TargetKind kind : batch.kinds) ++sums.of(kind).tokens;
     report.rows += static_cast<std::int64_t>(batch.packed.batch.tokens.size());
   }
-  const double text_weight = options.text_loss_weight / static_cast<double>(std::max<std::int64_t>(1, report.text_tokens));
-  const double answer_weight = options.answer_loss_weight / static_cast<double>(std::max<std::int64_t>(1, report.answer_tokens));
+  const double text_weight = ratio(options.text_loss_weight, static_cast<double>(sums.text.tokens));
+  const double answer_weight = ratio(options.answer_loss_weight, static_cast<double>(sums.answer.tokens) +
+                                                                     options.form_token_weight * static_cast<double>(sums.form.tokens));
+  const auto weight_of = [&](data::TargetKind kind) {
+    if (kind == data::TargetKind::text) return text_weight;
+    return kind == data::TargetKind::form ? answer_weight * options.form_token_weight : answer_weight;
+  };
   policy.zero_gradient();
   for (const MicroBatch& batch : batches) {
     if (batch.packed.targets.empty()) continue;
     const Scores scores = policy.score(batch.packed, 1.0f, true);
     std::vector<float> dlogprobs(scores.logprobs.size());
     for (std::size_t i = 0; i < dlogprobs.size(); ++i) {
-      const bool answer = batch.kinds[i] == data::TargetKind::answer;
-      (answer ? report.answer_loss : report.text_loss) -= scores.logprobs[i];
-      dlogprobs[i] = static_cast<float>(-(answer ? answer_weight : text_weight));
+      sums.of(batch.kinds[i]).loss -= scores.logprobs[i];
+      dlogprobs[i] = static_cast<float>(-weight_of(batch.kinds[i]));
+      if (batch.kinds[i] != data::TargetKind::answer) continue;
+      if (batch.parts[i] >= sums.by_part.size()) sums.by_part.resize(batch.parts[i] + 1);
+      sums.by_part[batch.parts[i]].loss -= scores.logprobs[i];
+      ++sums.by_part[batch.parts[i]].tokens;
     }
     policy.backward(batch.packed, 1.0f, dlogprobs);
   }
-  report.text_loss /= static_cast<double>(std::max<std::int64_t>(1, report.text_tokens));
-  report.answer_loss /= static_cast<double>(std::max<std::int64_t>(1, report.answer_tokens));
+  const auto mean = [](MeanLoss sum) { return MeanLoss{ratio(sum.loss, static_cast<double>(sum.tokens)), sum.tokens}; };
+  report.text = mean(sums.text);
+  report.form = mean(sums.form);
+  report.answer = mean(sums.answer);
+  for (const MeanLoss& part : sums.by_part) report.answer_by_part.push_back(mean(part));
   report.update = optimizer.step(policy.gradient(), policy.weights().values.data(), options.learning_rate);
   policy.refresh();
   return report;

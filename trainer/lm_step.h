@@ -1,5 +1,5 @@
 // One step of next-token training: documents packed side by side, the mean loss over text tokens and over answer tokens
-// weighted separately, and one optimizer update.
+// weighted separately (a form token counts less than the others of an answer), and one optimizer update.
 #pragma once
 
 #include <cstdint>
@@ -14,15 +14,22 @@ namespace longbow::trainer {
 struct LmStepOptions {
   double text_loss_weight = 0.3;
   double answer_loss_weight = 1.0;
+  double form_token_weight = 1.0;  // of a form token in the answers' mean; the others weigh 1
   double learning_rate = 0;
   std::int64_t micro_batch_tokens = 8192;  // bounds the memory of activations
 };
 
+/// Mean nats per token.
+struct MeanLoss {
+  double loss = 0;
+  std::int64_t tokens = 0;
+};
+
 struct LmStepReport {
-  double text_loss = 0;  // mean nats per token
-  double answer_loss = 0;
-  std::int64_t text_tokens = 0;
-  std::int64_t answer_tokens = 0;
+  MeanLoss text;
+  MeanLoss form;
+  MeanLoss answer;
+  std::vector<MeanLoss> answer_by_part;  // of the documents' mixture
   std::int64_t rows = 0;
   Optimizer::StepResult update;
 };

@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/progress.h"
+#include "core/random.h"
 #include "data/lm_mixture.h"
 #include "model/checkpoint_dir.h"
 #include "trainer/checkpoint.h"
@@ -76,7 +77,6 @@ class LmRun {
     for (std::size_t i = 0; i < recipe_.stages.size() && !interrupted(); ++i) {
       const LmStage& stage = recipe_.stages[i];
       if (step_ < stage_begin + stage.steps) {
-        policy_.set_window(static_cast<int>(stage.window));
         const data::LmMixture mixture = make_mixture(stage);
         for (; step_ < stage_begin + stage.steps && !interrupted(); ++step_) {
           last = train_one(mixture, stage, static_cast<std::int64_t>(i), step_ - stage_begin);
@@ -124,18 +124,29 @@ class LmRun {
 
   Json train_one(const data::LmMixture& mixture, const LmStage& stage, std::int64_t stage_idx, std::int64_t step_in_stage) {
     const auto begin = Clock::now();
+    Rng rng(static_cast<std::uint64_t>(recipe_.seed), {stable_hash("lm_window"), static_cast<std::uint64_t>(step_)});
+    const std::int64_t window = rng.pick(stage.windows);
+    policy_.set_window(static_cast<int>(window));
     const std::vector<data::LmDocument> documents = draw_documents(mixture, stage, stage_idx, step_in_stage);
     LmStepOptions options;
     options.text_loss_weight = recipe_.text_loss_weight;
     options.answer_loss_weight = recipe_.answer_loss_weight;
+    options.form_token_weight = recipe_.form_token_weight;
     options.learning_rate = stage.learning_rate_scale * learning_rate_at(recipe_.optimizer, step_, total_steps(recipe_));
     const LmStepReport report = lm_step(policy_, optimizer_, documents, options);
     trained_tokens_ += report.rows;
     Json metrics = Json::object();
     metrics["stage"] = stage.name;
-    metrics["text_loss"] = report.text_loss;
-    metrics["answer_loss"] = report.answer_loss;
-    metrics["answer_tokens"] = report.answer_tokens;
+    metrics["window"] = window;
+    metrics["text_loss"] = report.text.loss;
+    metrics["form_loss"] = report.form.loss;
+    metrics["answer_loss"] = report.answer.loss;
+    metrics["answer_tokens"] = report.answer.tokens;
+    for (std::size_t part = 0; part < report.answer_by_part.size(); ++part) {
+      if (report.answer_by_part[part].tokens > 0) {
+        metrics[concat("answer_loss/", part, "_", stage.mixture[part].kind)] = report.answer_by_part[part].loss;
+      }
+    }
     metrics["tokens"] = report.rows;
     metrics["grad_norm"] = report.update.grad_norm;
     metrics["learning_rate"] = report.update.learning_rate;

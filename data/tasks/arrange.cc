@@ -70,6 +70,7 @@ class Layout {
       if (slot < filler.size()) append(*filler[slot]);
     }
     for (const std::size_t sentence : draft_.evidence) result.evidence.push_back(spans[sentence]);
+    result.spans = std::move(spans);
     if (!result.evidence.empty() && !text.empty()) {
       result.first_depth = static_cast<double>(result.evidence[0].start) / static_cast<double>(text.size());
     }

@@ -14,6 +14,7 @@ namespace longbow::data {
 struct Arrangement {
   std::string content;                 // context, blank line, question
   std::vector<EvidenceSpan> evidence;  // in the draft's order
+  std::vector<EvidenceSpan> spans;     // of each of the draft's sentences
   std::int64_t num_tokens = 0;
   double first_depth = 0;  // where the first evidence starts, as a share of the context
 };

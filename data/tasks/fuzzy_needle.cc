@@ -45,20 +45,31 @@ class FuzzyNeedle final : public TaskBuilder {
       return rng.below(2) == 0 ? verb.needle : verb.needle_other;
     };
 
-    const std::size_t needle = add(needle_pattern(), member);
-    for (int i = 0; i < config_.hops; ++i) draft.evidence.push_back(needle + i);
-    const std::string gold = people[config_.hops - 1];
+    // Asks for the needle of `noun`, whose sentences begin at `at`; its person's name stands in the last of them.
+    const auto ask = [&](std::size_t at, const std::string& noun, const Category& of, bool first) {
+      FollowUp asked;
+      for (int i = 0; i < config_.hops; ++i) asked.evidence.push_back(at + i);
+      asked.question = fill(config_.hops == 1 ? verb.question : verb.asked_of, {article(of.word), of.word});
+      asked.answer = {"exact_match", {people[at + config_.hops - 1]}};
+      asked.gold_chain = {fuzzy_needle_is_a(noun, of.word), draft.sentences[at]};
+      if (config_.hops == 2) asked.gold_chain.push_back(draft.sentences[at + 1]);
+      draft.ask(std::move(asked), first);
+    };
+    std::vector<Sibling> needles = {{&category, &member}};
+    ask(add(needle_pattern(), member), member, category, true);
     for (int i = 0; i < config_.num_distractors; ++i) {
-      const std::optional<std::string> other = draw_sibling(rng, category);
+      const std::optional<Sibling> other = draw_sibling(rng, category);
       if (!other) return std::nullopt;
-      add(needle_pattern(), *other);
+      needles.push_back(*other);
+      add(needle_pattern(), *other->member);
+    }
+    for (std::size_t i = 1; i < needles.size(); ++i) {
+      const Category& of = *needles[i].category;
+      const auto is_a = [&](const Sibling& needle) { return corpus().wordnet().any_sense_is_a(*needle.member, of.synset); };
+      if (std::count_if(needles.begin(), needles.end(), is_a) == 1) ask(i * config_.hops, *needles[i].member, of, false);
     }
     for (int i = 0; i < config_.num_decoys; ++i) add(verb.decoys[rng.below(std::size(verb.decoys))], category.word);
 
-    draft.question = fill(config_.hops == 1 ? verb.question : verb.asked_of, {article(category.word), category.word});
-    draft.answer = {"exact_match", {gold}};
-    draft.gold_chain = {fuzzy_needle_is_a(member, category.word), draft.sentences[needle]};
-    if (config_.hops == 2) draft.gold_chain.push_back(draft.sentences[needle + 1]);
     draft.keep_out = lower_words(member);
     for (const std::string& person : people) draft.keep_out.push_back(lower_words(person).front());
     draft.difficulty["num_candidates"] = static_cast<std::int64_t>(num_needles + config_.num_decoys);
@@ -69,13 +80,19 @@ class FuzzyNeedle final : public TaskBuilder {
   }
 
  private:
+  struct Sibling {
+    const Category* category;
+    const std::string* member;
+  };
   // A member of another category that no sense makes a member of `category`; nullopt when the categories in use offer none.
-  std::optional<std::string> draw_sibling(Rng& rng, const Category& category) const {
+  std::optional<Sibling> draw_sibling(Rng& rng, const Category& category) const {
     constexpr int kMaxTries = 100;
     for (int i = 0; i < kMaxTries; ++i) {
       const Category& other = rng.pick(categories_);
       const std::string& member = rng.pick(other.members);
-      if (other.word != category.word && !corpus().wordnet().any_sense_is_a(member, category.synset)) return member;
+      if (other.word != category.word && !corpus().wordnet().any_sense_is_a(member, category.synset)) {
+        return Sibling{&other, &member};
+      }
     }
     return std::nullopt;
   }

@@ -11,15 +11,11 @@ namespace {
 
 constexpr int kMinChains = 2;
 
-// A key is never a number and never a word: it holds a digit and a letter.
+// Digits and letters take turns, so a key is never a number and never a word, and no tokenizer merges parts of it.
 std::string draw_key(Rng& rng, int digits) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  for (;;) {
-    std::string key;
-    for (int i = 0; i < digits; ++i) key += kHex[rng.below(kHex.size())];
-    const auto is_digit = [](char c) { return c <= '9'; };
-    if (std::any_of(key.begin(), key.end(), is_digit) && !std::all_of(key.begin(), key.end(), is_digit)) return key;
-  }
+  std::string key;
+  for (int i = 0; i < digits; ++i) key += static_cast<char>(i % 2 == 0 ? '0' + rng.below(10) : 'a' + rng.below(6));
+  return key;
 }
 
 std::string draw_code(Rng& rng, int digits) {
@@ -46,7 +42,7 @@ class KeyChain final : public TaskBuilder {
   }
 
   std::string_view family() const override { return "multi_evidence"; }
-  int version() const override { return 1; }
+  int version() const override { return 2; }
   Json resolved() const override { return config_to_json(config_); }
 
  protected:
@@ -60,20 +56,22 @@ class KeyChain final : public TaskBuilder {
     if (keys.size() < num_chains * length || codes.size() < num_chains) return std::nullopt;
 
     Draft draft;
-    const auto add = [&](std::string sentence, bool is_evidence) {
-      if (is_evidence) draft.evidence.push_back(draft.sentences.size());
-      draft.sentences.push_back(std::move(sentence));
-    };
+    const std::string_view question = kKeyChainQuestions[rng.below(kKeyChainQuestions.size())];
     for (std::size_t chain = 0; chain < num_chains; ++chain) {  // the first is the gold one
-      const bool gold = chain == 0;
+      FollowUp asked;
+      const auto add = [&](std::string sentence) {
+        asked.evidence.push_back(draft.sentences.size());
+        asked.gold_chain.push_back(sentence);
+        draft.sentences.push_back(std::move(sentence));
+      };
       const auto key = [&](std::size_t i) -> const std::string& { return keys[chain * length + i]; };
-      for (std::size_t i = 0; i + 1 < length; ++i) add(fill(kPairPatterns[rng.below(config_.num_phrasings)], {key(i), key(i + 1)}), gold);
-      add(fill(kHiddenQuestionPatterns[rng.below(kHiddenQuestionPatterns.size())], {key(length - 1), people[chain]}), gold);
-      add(fill(kCodePattern, {people[chain], codes[chain]}), gold);
+      for (std::size_t i = 0; i + 1 < length; ++i) add(fill(kPairPatterns[rng.below(config_.num_phrasings)], {key(i), key(i + 1)}));
+      add(fill(kHiddenQuestionPatterns[rng.below(kHiddenQuestionPatterns.size())], {key(length - 1), people[chain]}));
+      add(fill(kCodePattern, {people[chain], codes[chain]}));
+      asked.question = fill(question, {key(0)});
+      asked.answer = {"key_code", {codes[chain]}};
+      draft.ask(std::move(asked), chain == 0);
     }
-    for (std::size_t sentence : draft.evidence) draft.gold_chain.push_back(draft.sentences[sentence]);
-    draft.question = fill(kKeyChainQuestions[rng.below(kKeyChainQuestions.size())], {keys[0]});
-    draft.answer = {"key_code", {codes[0]}};
     for (const std::string& person : people) draft.keep_out.push_back(lower_words(person).front());
     draft.difficulty["num_candidates"] = static_cast<std::int64_t>(num_chains);
     draft.difficulty["keys_per_chain"] = config_.keys_per_chain;

@@ -34,7 +34,7 @@ struct Case {
   std::vector<std::string> sentences;  // the given one, then one a step
   std::vector<std::string> chain;      // "Marlow has 3.", "Dorwin has 3 + 4 = 7.", …
   std::set<std::int64_t> numbers;      // that are written in the sentences
-  std::int64_t answer = 0;
+  std::vector<std::int64_t> values;    // of each person
 };
 
 class LongMath final : public TaskBuilder {
@@ -81,12 +81,18 @@ class LongMath final : public TaskBuilder {
       const std::optional<Case> one = draw_case(rng, plan, owners, things);
       if (!one) return std::nullopt;
       if (i == 0) {
-        gold = one->answer;
+        gold = one->values.back();
         if (gold < kSmallestAnswer || std::abs(gold - target) > config_.max_value / kTargetShare) return std::nullopt;
-        draft.gold_chain = one->chain;
-        for (std::size_t k = 0; k < one->sentences.size(); ++k) draft.evidence.push_back(k);
-      } else if (one->answer == gold) {
+      } else if (one->values.back() == gold) {
         return std::nullopt;
+      }
+      for (std::size_t step = one->sentences.size() - 1; step > 0; --step) {  // the last is asked first
+        FollowUp asked;
+        for (std::size_t k = 0; k <= step; ++k) asked.evidence.push_back(draft.sentences.size() + k);
+        asked.gold_chain.assign(one->chain.begin(), one->chain.begin() + static_cast<std::ptrdiff_t>(step) + 1);
+        asked.question = fill(kLongMathQuestion, {things, owners[step]});
+        asked.answer = {"math", {std::to_string(one->values[step])}};
+        draft.ask(std::move(asked), i == 0 && step + 1 == one->sentences.size());
       }
       draft.sentences.insert(draft.sentences.end(), one->sentences.begin(), one->sentences.end());
       shown.insert(one->numbers.begin(), one->numbers.end());
@@ -98,8 +104,6 @@ class LongMath final : public TaskBuilder {
       shown.insert(number);
     }
     if (shown.count(gold) > 0) return std::nullopt;  // the answer is computed, never copied
-    draft.question = fill(kLongMathQuestion, {things, people[people_a_case - 1]});
-    draft.answer = {"math", {std::to_string(gold)}};
     for (const std::string& person : people) draft.keep_out.push_back(lower_words(person).front());
     draft.difficulty["num_candidates"] = config_.max_value - (kSmallestAnswer - 1) - static_cast<std::int64_t>(shown.size());
     draft.difficulty["num_steps"] = config_.num_steps;
@@ -125,20 +129,21 @@ class LongMath final : public TaskBuilder {
                                 const std::string& things) const {
     for (int tries = 0; tries < kMaxTries; ++tries) {
       Case drawn;
-      std::vector<std::int64_t> values = {rng.between(2, std::max<std::int64_t>(2, config_.max_value / 2))};
+      std::vector<std::int64_t>& values = drawn.values;
+      values.push_back(rng.between(2, std::max<std::int64_t>(2, config_.max_value / 2)));
       drawn.sentences.push_back(fill(kGivenPattern, {owners[0], std::to_string(values[0]), things}));
       drawn.chain.push_back(concat(owners[0], " has ", values[0], "."));
       drawn.numbers.insert(values[0]);
-      for (std::size_t i = 0; i < plan.size(); ++i) add_step(rng, plan[i], i, owners, things, values, drawn);
+      for (std::size_t i = 0; i < plan.size(); ++i) add_step(rng, plan[i], i, owners, things, drawn);
       const bool in_range = std::all_of(values.begin(), values.end(), [&](std::int64_t v) { return v >= 1 && v <= config_.max_value; });
-      drawn.answer = values.back();
-      if (in_range && drawn.numbers.count(drawn.answer) == 0) return drawn;
+      if (in_range && drawn.numbers.count(values.back()) == 0) return drawn;
     }
     return std::nullopt;
   }
 
   void add_step(Rng& rng, const Step& step, std::size_t i, const std::vector<std::string>& owners, const std::string& things,
-                std::vector<std::int64_t>& values, Case& drawn) const {
+                Case& drawn) const {
+    std::vector<std::int64_t>& values = drawn.values;
     const std::string &before = owners[i], &owner = owners[i + 1];
     const std::int64_t value = values.back();
     const std::int64_t amount = rng.between(2, std::max<std::int64_t>(3, config_.max_value / 4));

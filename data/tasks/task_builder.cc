@@ -17,6 +17,17 @@ constexpr std::string_view kQuestionMark = "\n\nQuestion: ";
 
 }  // namespace
 
+void Draft::ask(FollowUp asked, bool first) {
+  if (!first) {
+    follow_ups.push_back(std::move(asked));
+    return;
+  }
+  evidence = std::move(asked.evidence);
+  question = std::move(asked.question);
+  answer = std::move(asked.answer);
+  gold_chain = std::move(asked.gold_chain);
+}
+
 TaskBuilder::TaskBuilder(TaskSettings settings, const Corpus& corpus) : settings_(std::move(settings)), corpus_(corpus) {
   if (settings_.min_tokens == 0) settings_.min_tokens = settings_.max_tokens;
   if (settings_.min_tokens > settings_.max_tokens) {
@@ -25,12 +36,17 @@ TaskBuilder::TaskBuilder(TaskSettings settings, const Corpus& corpus) : settings
 }
 
 std::optional<Item> TaskBuilder::build(std::uint64_t seed, std::int64_t index, const TokenCounter& count_tokens) const {
+  std::vector<Item> items = build_with_follow_ups(seed, index, count_tokens);
+  return items.empty() ? std::nullopt : std::optional(std::move(items.front()));
+}
+
+std::vector<Item> TaskBuilder::build_with_follow_ups(std::uint64_t seed, std::int64_t index, const TokenCounter& count_tokens) const {
   Rng rng(seed, {stable_hash(settings_.task), stable_hash(name_of(settings_.split)), static_cast<std::uint64_t>(index)});
   const std::int64_t limit = rng.between(settings_.min_tokens, settings_.max_tokens);
   std::optional<Draft> drafted = draft(rng, limit);
-  if (!drafted) return std::nullopt;
+  if (!drafted) return {};
   std::optional<Arrangement> arranged = arrange(*drafted, corpus_.filler(), limit, count_tokens, rng);
-  if (!arranged) return std::nullopt;
+  if (!arranged) return {};
 
   Item item;
   item.id = concat(settings_.task, "-", name_of(settings_.split), "-", seed, "-", index);
@@ -49,7 +65,19 @@ std::optional<Item> TaskBuilder::build(std::uint64_t seed, std::int64_t index, c
   item.difficulty["limit_tokens"] = limit;
   item.difficulty["split"] = name_of(settings_.split);
   item.length_bin = length_bin(item.num_tokens);
-  return item;
+  std::vector<Item> items = {std::move(item)};
+  for (FollowUp& follow_up : drafted->follow_ups) {
+    Item& next = items.emplace_back(items.front());
+    std::string& content = next.messages.back().content;
+    content.replace(content.rfind(kQuestionMark) + kQuestionMark.size(), std::string::npos, follow_up.question);
+    next.question = std::move(follow_up.question);
+    next.answer = std::move(follow_up.answer);
+    next.gold_chain = std::move(follow_up.gold_chain);
+    next.evidence.clear();
+    for (const std::size_t sentence : follow_up.evidence) next.evidence.push_back(arranged->spans[sentence]);
+    next.num_tokens = 0;  // the question's own length was not counted
+  }
+  return items;
 }
 
 std::vector<std::string> TaskBuilder::draw_names(Rng& rng, std::size_t count) const {

@@ -43,6 +43,14 @@ struct TaskSettings {
   }
 };
 
+/// A further question about the sentences of a draft: documents of next-token training ask all that a text can answer.
+struct FollowUp {
+  std::vector<std::size_t> evidence;  // indexes into the draft's sentences, in the chain's order
+  std::string question;
+  Answer answer;
+  std::vector<std::string> gold_chain;
+};
+
 /// What a task decides before there is any filler.
 struct Draft {
   std::vector<std::string> sentences;  // evidence and distractors, to be scattered at uniform depths
@@ -52,6 +60,10 @@ struct Draft {
   Answer answer;
   std::vector<std::string> gold_chain;
   Json difficulty = Json::object();
+  std::vector<FollowUp> follow_ups = {};
+
+  /// Makes `asked` the item's question where it is the first, and a follow-up otherwise.
+  void ask(FollowUp asked, bool first);
 };
 
 class TaskBuilder {
@@ -68,6 +80,8 @@ class TaskBuilder {
   /// Item `index` of the stream that `seed` names; nullopt when this draw does not fit the length (the caller counts it and goes on).
   /// Thread-safe. Cost: about ten calls of `count_tokens`.
   std::optional<Item> build(std::uint64_t seed, std::int64_t index, const TokenCounter& count_tokens) const;
+  /// The item, then one for each further question about the same text; empty when the draw does not fit.
+  std::vector<Item> build_with_follow_ups(std::uint64_t seed, std::int64_t index, const TokenCounter& count_tokens) const;
 
  protected:
   TaskBuilder(TaskSettings settings, const Corpus& corpus);

@@ -50,7 +50,6 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"text", "{}", false},
     {"facts", R"({"num_categories": 3})", false},
-    {"repeat", R"({"first_token": 300, "num_tokens": 50, "min_block": 5, "max_block": 20})", true},
     {"recall", R"({"min_needles": 2, "max_needles": 3})", true},
     {"recall", R"({"brief": true})", true},
     {"fuzzy_needle", R"({"max_tokens": 300, "num_distractors": 1, "num_decoys": 0})", true},
@@ -88,14 +87,14 @@ TEST_F(LmMixtureTest, RecallAnswersStandInTheText) {
     std::vector<std::int32_t> answer;
     int turns = 0;
     for (std::size_t i = 0; i < document.tokens.size(); ++i) {
-      if (document.kinds[i] != TargetKind::answer) continue;
+      if (document.kinds[i] != TargetKind::answer && document.kinds[i] != TargetKind::form) continue;
       if (document.tokens[i] != tokenizer_->eos_id()) {
         answer.push_back(document.tokens[i]);
         continue;
       }
       const std::string code = tokenizer_->decode(answer);
-      EXPECT_EQ(code.size(), 4u);
-      EXPECT_NE(text.find("is " + code + "."), std::string::npos) << code;
+      EXPECT_EQ(code.size(), 5u);
+      EXPECT_NE(text.find("is " + code), std::string::npos) << code;
       answer.clear();
       ++turns;
     }
@@ -103,16 +102,22 @@ TEST_F(LmMixtureTest, RecallAnswersStandInTheText) {
   }
 }
 
-TEST_F(LmMixtureTest, RepeatedBlocksCountOnlyWhatCanBePredicted) {
-  const LmDocument document =
-      mixture("repeat", R"({"first_token": 300, "num_tokens": 100, "min_block": 30, "max_block": 30})", 200).document(3, 0, 0, 0);
-  // The first block (tokens 1 to 30) is new; every later target repeats the token 30 places into that block's copy.
-  for (std::size_t i = 0; i <= 30; ++i) EXPECT_EQ(document.kinds[i], TargetKind::ignored);
-  for (std::size_t i = 31; i < document.tokens.size(); ++i) {
-    if (document.kinds[i] != TargetKind::answer) continue;
-    const auto block = document.tokens.begin() + 1;
-    EXPECT_NE(std::find(block, block + 30, document.tokens[i]), block + 30);
+TEST_F(LmMixtureTest, OnlyTheBeginningOfALookedUpWordIsMoreThanForm) {
+  const LmMixture chains = mixture("key_chain", R"({"max_tokens": 360, "num_chains": 2, "keys_per_chain": 1, "key_digits": 4})", 800);
+  const LmDocument document = chains.document(1, 0, 0, 0);
+  int turns = 0;
+  std::string form, decisions;
+  for (std::size_t i = 0; i < document.tokens.size(); ++i) {
+    const std::string piece = tokenizer_->decode({document.tokens[i]}, false);
+    if (document.kinds[i] == TargetKind::form) form += piece;
+    if (document.kinds[i] == TargetKind::answer) decisions += piece;
+    turns += document.kinds[i] == TargetKind::form && document.tokens[i] == tokenizer_->eos_id();
   }
+  EXPECT_EQ(turns, 2);  // both chains are asked for
+  EXPECT_NE(form.find("answer"), std::string::npos) << form;
+  EXPECT_EQ(decisions.find("answer"), std::string::npos) << decisions;
+  // The head key, and the code twice, in each turn: one digit begins each of them.
+  EXPECT_EQ(std::count_if(decisions.begin(), decisions.end(), [](char c) { return c >= '0' && c <= '9'; }), 6) << decisions;
 }
 
 TEST_F(LmMixtureTest, RefusesWhatItCannotDraw) {

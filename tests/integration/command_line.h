@@ -110,8 +110,8 @@ class TinyRunTest : public CommandLineTest {
     write("pretrain.json", R"({"description": "tiny", "seed": 1, "threads": 1,
       "model": {"tokenizer": "tok", "architecture": {"num_layers": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2,
                 "num_kv_heads": 1, "head_dim": 16, "window": 8}},
-      "stages": [{"name": "a", "steps": 4, "tokens_per_step": 64, "context_tokens": 32, "window": 8,
-                  "mixture": [{"kind": "repeat", "knobs": {"first_token": 260, "num_tokens": 20, "min_block": 2, "max_block": 4}}]}],
+      "stages": [{"name": "a", "steps": 4, "tokens_per_step": 64, "context_tokens": 32, "windows": [8],
+                  "mixture": [{"kind": "facts"}]}],
       "checkpoint": {"every": 2, "keep": 3}})");
     succeed({"pretrain", "pretrain.json", "--run-dir", "pre"});
     std::string items;

@@ -195,12 +195,12 @@ TEST_F(GrpoStepTest, NextTokenStepsLowerBothLosses) {
   options.learning_rate = 3e-3;
   options.micro_batch_tokens = 40;  // two micro-batches
   const LmStepReport first = lm_step(*policy, optimizer, documents, options);
-  EXPECT_EQ(first.answer_tokens, 24);
-  EXPECT_EQ(first.text_tokens, 60);
+  EXPECT_EQ(first.answer.tokens, 24);
+  EXPECT_EQ(first.text.tokens, 60);
   LmStepReport last;
   for (int i = 0; i < 20; ++i) last = lm_step(*policy, optimizer, documents, options);
-  EXPECT_LT(last.answer_loss, 0.5 * first.answer_loss);
-  EXPECT_LT(last.text_loss, 0.8 * first.text_loss);
+  EXPECT_LT(last.answer.loss, 0.5 * first.answer.loss);
+  EXPECT_LT(last.text.loss, 0.8 * first.text.loss);
 }
 
 }  // namespace

@@ -65,6 +65,28 @@ TEST_P(EveryBuilder, LengthEndsAtMostTwoPercentBelowTheLimit) {
   }
 }
 
+TEST_P(EveryBuilder, FollowUpsAskTheSameTextForOtherAnswersThatItHolds) {
+  const auto builder = builder_of(entry(GetParam(), R"(,"max_tokens":600)"));
+  int follow_ups = 0;
+  for (std::int64_t index = 0; index < 10; ++index) {
+    const std::vector<Item> items = builder->build_with_follow_ups(3, index, count_quarter_bytes);
+    for (const Item& item : items) {
+      SCOPED_TRACE(item.messages[0].content);
+      const Reading reading = read_item(item, test_corpus());
+      EXPECT_EQ(reading.problem, "");
+      EXPECT_EQ(reading.answers, item.answer.answers);
+      EXPECT_EQ(reading.gold_chain, item.gold_chain);
+      ASSERT_EQ(reading.evidence.size(), item.evidence.size());
+      for (std::size_t i = 0; i < item.evidence.size(); ++i) EXPECT_EQ(reading.evidence[i].start, item.evidence[i].start);
+      if (&item == &items[0]) continue;
+      ++follow_ups;
+      EXPECT_NE(item.question, items[0].question);
+      EXPECT_EQ(split_message(item.messages[0].content)->context, split_message(items[0].messages[0].content)->context);
+    }
+  }
+  EXPECT_GE(follow_ups, 10);
+}
+
 TEST_P(EveryBuilder, RangeOfLengthsIsUsed) {
   const auto builder = builder_of(entry(GetParam(), R"(,"max_tokens":2000,"min_tokens":600)"));
   std::int64_t shortest = 1 << 20, longest = 0;
