@@ -26,13 +26,19 @@ struct Reading {
   std::vector<Candidate> candidates;    // in text order
   std::vector<std::string> guesses;     // what a guesser that knows the form would choose from
   std::vector<std::string> entities;    // names in the text
+  std::vector<std::string> shortcuts;   // answers of the task's own bots (task_bot_names); an empty one guesses
 };
 
 /// Throws UserError for a task it does not know; anything wrong with the item itself is `problem`.
 Reading read_item(const Item& item, const Corpus& corpus);
 
+Reading read_cross_entity(const Item& item, const Corpus& corpus);
 Reading read_fuzzy_needle(const Item& item, const Corpus& corpus);
 Reading read_key_chain(const Item& item, const Corpus& corpus);
+Reading read_long_doc_qa(const Item& item, const Corpus& corpus);
 Reading read_long_math(const Item& item, const Corpus& corpus);
+Reading read_web_search(const Item& item, const Corpus& corpus);
+Reading read_multi_needle(const Item& item, const Corpus& corpus);
+Reading read_multi_query(const Item& item, const Corpus& corpus);
 
 }  // namespace longbow::data

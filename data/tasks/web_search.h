@@ -1,0 +1,73 @@
+// WebSearch: pages about invented people, towns, ships … link to one another. A question in letters walks the links: "A is the
+// person who founded the Kessel Company. B is the town where A was born. Which town is B?" Siblings at every hop have the same links.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/tasks/page.h"
+#include "data/tasks/task_builder.h"
+
+namespace longbow::data {
+
+struct WebSearchConfig {
+  TaskSettings settings;
+  int min_hops = 3;
+  int max_hops = 5;
+  int num_siblings = 0;
+  int num_other_links = 0;
+
+  template <class Visitor>
+  void visit(Visitor& v) {
+    settings.visit(v);
+    v.field("min_hops", min_hops, {.help = "Fewest links from the named start to the answer.", .min = 3, .max = 8});
+    v.field("max_hops", max_hops, {.help = "Most links; each item draws its own number.", .min = 3, .max = 8});
+    v.field("num_siblings", num_siblings,
+            {.help = "Pages at each hop, the right one included; 0 means one for every 256 tokens of the item's limit, 4 to 10.",
+             .min = 0,
+             .max = 64});
+    v.field("num_other_links", num_other_links,
+            {.help = "Links on each page that the question does not ask for; they lead to the same kind of thing. 0 means one, or two "
+                     "where someone who follows any link would be right too often.",
+             .min = 0,
+             .max = 2});
+  }
+};
+
+std::unique_ptr<TaskBuilder> make_web_search(const Json& entry, const Corpus& corpus, std::string_view source);
+
+enum WebKind : std::size_t { kPerson, kTown, kCompany, kShip, kNovel, kFestival };
+inline constexpr std::size_t kNumWebKinds = 6;
+const std::vector<Naming>& web_namings();  // by kind
+
+/// A link from things of one kind to things of another. '@' is the subject, '#' the object.
+struct WebRelation {
+  WebKind subject;
+  WebKind object;
+  const char* definition;                // of the object: "the town where @ was born"
+  std::array<const char*, 2> sentences;  // "@ was born in #."
+};
+/// Relations with equal kinds stand together, three of each.
+const std::vector<WebRelation>& web_relations();
+inline constexpr std::size_t kRelationsAPair = 3;
+
+/// How a walk is told: '@' a letter, '#' its definition; then the last letter, with the kind's noun before it.
+struct WebTelling {
+  const char* definition;  // "@ is #."
+  const char* question;    // "Which # is @?"
+};
+const std::vector<WebTelling>& web_tellings();
+
+/// The walk from a named start: its links in order.
+struct WebWalk {
+  std::string start;
+  std::vector<std::size_t> relations;
+};
+std::string to_text(const WebWalk& walk, const WebTelling& telling);
+
+/// "The town where Aaron was born is the town of Kessel."
+std::string web_step(const WebRelation& relation, std::string_view subject, std::string_view object);
+
+}  // namespace longbow::data
