@@ -63,7 +63,7 @@ class InputFile {
 enum class Compression { none, gzip, zstd };
 
 Compression compression_of(std::string_view path) {
-  if (path.ends_with(".gz")) return Compression::gzip;
+  if (path.ends_with(".gz") || path.ends_with(".dz")) return Compression::gzip;
   if (path.ends_with(".zst")) return Compression::zstd;
   return Compression::none;
 }

@@ -1,5 +1,5 @@
-// What the builders draw from, prepared once from WordNet: categories with well-known members, names of people, and
-// filler sentences. Read-only after construction, so any number of threads may share one.
+// What the builders draw from, prepared once: WordNet's categories with well-known members and its names of people; filler from
+// its definitions or from text of the user's own. Read-only after construction, so any number of threads may share one.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/corpus/text_source.h"
 #include "data/corpus/wordnet.h"
 
 namespace longbow::data {
@@ -27,7 +28,8 @@ std::string_view article(std::string_view noun);
 
 class Corpus {
  public:
-  explicit Corpus(WordNet wordnet);
+  /// Without `text` the filler is WordNet's definitions.
+  explicit Corpus(WordNet wordnet, TextCollection text = {});
 
   const WordNet& wordnet() const { return wordnet_; }
   /// In a fixed order, so that the first n are the same n everywhere.
@@ -36,7 +38,7 @@ class Corpus {
   const Category* find_category(std::string_view word) const;
   /// Single capitalised words (4 to 8 letters) that name a person and nothing else.
   const std::vector<std::string>& names(Split split) const { return split == Split::train ? train_names_ : heldout_names_; }
-  /// Definitions as sentences: lower-case words after the first letter, no digits, no sentence end but the last byte.
+  /// Sentences without digits and with no sentence end but the last byte; of WordNet's, only the first letter is a capital.
   const std::vector<std::string>& filler() const { return filler_; }
   /// "A salmon is a fish." for every member of the first `num_categories` categories: what FuzzyNeedle takes for granted.
   std::vector<std::string> is_a_sentences(int num_categories) const;

@@ -1,0 +1,184 @@
+#include "data/corpus/text_source.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <unordered_set>
+#include <utility>
+
+#include "core/checksum.h"
+#include "core/errors.h"
+#include "core/json.h"
+#include "core/line_reader.h"
+#include "core/log.h"
+#include "data/corpus/dictd.h"
+#include "data/corpus/sentences.h"
+
+namespace longbow::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+enum class Kind { none, prose, markup, jsonl, dictionary };
+
+Kind kind_of(std::string_view path) {
+  for (const std::string_view compressed : {".gz", ".zst"}) {
+    if (path.ends_with(compressed)) path.remove_suffix(compressed.size());
+  }
+  if (path.ends_with(".txt")) return Kind::prose;
+  if (path.ends_with(".md") || path.ends_with(".rst")) return Kind::markup;
+  if (path.ends_with(".jsonl")) return Kind::jsonl;
+  return path.ends_with(".index") ? Kind::dictionary : Kind::none;
+}
+
+// The files that `path` stands for: itself, or a folder's in the order of their names.
+std::vector<std::string> files_of(const std::string& path) {
+  if (!fs::is_directory(path)) {
+    if (kind_of(path) == Kind::none) {
+      throw UserError(
+          concat("corpus: expected a folder, .txt, .md, .rst, .jsonl (also .gz, .zst) or a dictionary's .index, got \"", path, "\""));
+    }
+    return {path};
+  }
+  std::vector<std::string> files;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
+    if (entry.is_regular_file() && kind_of(entry.path().string()) != Kind::none) files.push_back(entry.path().string());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// Tables, headings, directives and code fences of Markdown and reStructuredText are no prose.
+bool is_markup_line(std::string_view line) {
+  const std::size_t first = line.find_first_not_of(" \t>");
+  if (first == std::string_view::npos) return false;
+  const std::string_view text = line.substr(first);
+  return std::string_view("#|`~=+:").find(text[0]) != std::string_view::npos || text.starts_with(".. ") || text.starts_with("---");
+}
+
+// The first byte that is a control character or no UTF-8.
+std::size_t first_bad_byte(std::string_view line) {
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(line[i]);
+    if (byte < 0x20 && byte != '\t' && byte != '\f') return i;
+    if (byte < 0x80) continue;
+    const std::size_t following = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
+    if (byte < 0xC2 || byte > 0xF4 || i + following >= line.size()) return i;
+    for (std::size_t k = 1; k <= following; ++k) {
+      if ((static_cast<unsigned char>(line[i + k]) & 0xC0) != 0x80) return i;
+    }
+    i += following;
+  }
+  return std::string_view::npos;
+}
+
+class TextLoader {
+ public:
+  explicit TextLoader(const TextSource& source) : source_(source), left_(source.max_mib << 20) {}
+
+  void read(const std::string& path) {
+    if (left_ <= 0) return;
+    ++texts_.num_files;
+    switch (kind_of(path)) {
+      case Kind::dictionary:
+        read_dictionary(
+            path, source_.max_mib << 20, [&](std::string_view article) { take(article); },
+            [&](const std::string& defect) { refuse(defect); });
+        return;
+      case Kind::jsonl:
+        return read_lines(path, [&](const std::string& line) {
+          if (line.empty()) return;
+          const Json row = parse_json(line, "row");
+          const Json* text = row.find(source_.field);
+          if (text == nullptr || !text->is_string()) {
+            throw UserError(concat("expected \"", source_.field, "\" to be a string, got ", text ? text->type_name() : "nothing"));
+          }
+          take(text->as_string());
+        });
+      case Kind::prose:
+      case Kind::markup:
+        return read_prose(path, kind_of(path) == Kind::markup);
+      case Kind::none:
+        return;
+    }
+  }
+
+  TextCollection finish() {
+    if (texts_.num_skipped > 0) log_warning(concat("corpus: skipped ", texts_.num_skipped, " bad lines"));
+    if (left_ <= 0) log_warning(concat("corpus: read the first ", source_.max_mib, " MiB; max_mib takes more"));
+    if (texts_.sentences.size() < kFewestSentences) {
+      throw UserError(concat("corpus: expected at least ", kFewestSentences, " sentences fit to be filler, got ", texts_.sentences.size(),
+                             " from ", texts_.num_files, " files (", source_.path.empty() ? "no path" : source_.path.front(), ")"),
+                      "sentences with digits, or shorter than 16 or longer than 320 bytes, do not count");
+    }
+    return std::move(texts_);
+  }
+
+ private:
+  template <class Take>
+  void read_lines(const std::string& path, const Take& take_line) {
+    LineReader reader(path);
+    std::string line;
+    while (left_ > 0) {
+      try {
+        if (!reader.next(line)) return;
+      } catch (const UserError& error) {
+        refuse(error.what());
+        continue;
+      }
+      if (line.find_first_not_of(" \t\f") == std::string::npos) line.clear();
+      try {
+        take_line(line);
+      } catch (const UserError& error) {
+        refuse(concat(reader.where(), ": ", error.what()));
+      }
+    }
+  }
+
+  // Paragraph by paragraph, so that a book is never in memory twice.
+  void read_prose(const std::string& path, bool is_markup) {
+    constexpr std::size_t kLongestParagraph = std::size_t{1} << 20;
+    std::string paragraph;
+    read_lines(path, [&](const std::string& line) {
+      if (const std::size_t bad = first_bad_byte(line); bad != std::string::npos) {
+        throw UserError(concat("expected UTF-8 text, got the byte ", static_cast<int>(static_cast<unsigned char>(line[bad]))));
+      }
+      const bool is_break = line.empty() || (is_markup && is_markup_line(line));
+      if (!is_break) paragraph += line + '\n';
+      if (is_break || paragraph.size() > kLongestParagraph) {
+        take(paragraph);
+        paragraph.clear();
+      }
+    });
+    take(paragraph);
+  }
+
+  void take(std::string_view text) {
+    left_ -= static_cast<std::int64_t>(text.size());
+    for (const std::string& sentence : split_prose(text)) {
+      std::string filler = filler_from_prose(sentence);
+      if (!filler.empty() && seen_.insert(hash64(filler)).second) texts_.sentences.push_back(std::move(filler));
+    }
+  }
+
+  void refuse(const std::string& message) {
+    if (!source_.skip_bad_lines) throw UserError("corpus: " + message, "--skip-bad-lines counts such lines and goes on");
+    if (texts_.num_skipped++ == 0) log_warning("corpus: " + message + " (skipped; later ones are only counted)");
+  }
+
+  const TextSource& source_;
+  std::int64_t left_;  // bytes of text
+  TextCollection texts_;
+  std::unordered_set<std::uint64_t> seen_;
+};
+
+}  // namespace
+
+TextCollection load_text(const TextSource& source) {
+  TextLoader loader(source);
+  for (const std::string& path : source.path) {
+    for (const std::string& file : files_of(path)) loader.read(file);
+  }
+  return loader.finish();
+}
+
+}  // namespace longbow::data
