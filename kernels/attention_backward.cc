@@ -1,8 +1,11 @@
-// Backward attention: recomputes probabilities from lse, block by block, in two passes a kv head. The first walks each tile of
-// queries over the keys it sees (dq), the second each block of keys over the queries that see it (dk, dv); every sum has one
-// owner and one order, so gradients do not depend on threads. The second recomputation costs 2 of 7 products and no memory.
+// Backward attention: recomputes probabilities from lse, block by block, and adds to the gradients of queries and keys in the same
+// walk, five products a visible pair. attention_backward_plan.h fixes the order of all sums, so gradients do not depend on threads.
 // Source: T. Dao, "FlashAttention-2", arXiv 2307.08691, algorithm 2.
+#include "kernels/attention_backward_plan.h"
+
 #include <algorithm>
+#include <atomic>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -12,14 +15,6 @@
 
 namespace longbow::kernels {
 namespace {
-
-constexpr std::int64_t kTileQueries = 64;
-
-struct RowRange {  // rows, or keys, [first, first + count) of a segment
-  std::int64_t segment;
-  std::int64_t first;
-  std::int64_t count;
-};
 
 struct Arguments {  // of attention_backward
   const float* q;
@@ -34,6 +29,19 @@ struct Arguments {  // of attention_backward
   float* dv;
 };
 
+/// Counts the tasks that a tile has behind it; whoever is to be next waits.
+class Turns {
+ public:
+  explicit Turns(std::size_t size) : done_(size) {}
+  void wait(std::int64_t tile, int turn, const std::atomic<bool>& failed) const {
+    while (done_[tile].load(std::memory_order_acquire) != turn && !failed.load(std::memory_order_relaxed)) std::this_thread::yield();
+  }
+  void finish(std::int64_t tile) { done_[tile].fetch_add(1, std::memory_order_release); }
+
+ private:
+  std::vector<std::atomic<int>> done_;
+};
+
 class Backward {
  public:
   Backward(ThreadPool& pool, const AttentionShape& shape, std::span<const TrainSegment> segments, const Arguments& arguments)
@@ -41,37 +49,26 @@ class Backward {
         shape_(shape),
         segments_(segments),
         arguments_(arguments),
-        kernels_(attention_kernels()),
+        plan_(plan_backward(shape, segments)),
+        kernels_(shape.kv_dtype == DType::f32 ? attention_kernels().backward_f32 : attention_kernels().backward_bf16),
         heads_(shape.num_heads / shape.num_kv_heads),
-        block_floats_(std::int64_t{kKeyBlock} * shape.head_dim) {
-    check_attention_shape(shape);
-    const std::int64_t rows_per_tile = std::max<std::int64_t>(1, kTileQueries / heads_);
-    for (std::int64_t s = 0; s < static_cast<std::int64_t>(segments.size()); ++s) {
-      const TrainSegment& segment = segments[s];
-      check(s);
-      first_block_.push_back(static_cast<std::int64_t>(blocks_.size()));
-      num_rows_ = std::max(num_rows_, segment.first_row + segment.num_rows);
-      for (std::int64_t i = 0; i < segment.num_rows; i += kKeyBlock)
-        blocks_.push_back({s, i, std::min<std::int64_t>(kKeyBlock, segment.num_rows - i)});
-      for (std::int64_t i = segment.first_query; i < segment.num_rows; i += rows_per_tile)
-        tiles_.push_back({s, i, std::min(rows_per_tile, segment.num_rows - i)});
-    }
-    const std::int64_t packed = static_cast<std::int64_t>(blocks_.size()) * block_floats_;
-    key_columns_ = Buffer<float>(packed);
-    value_columns_ = Buffer<float>(packed);
-    key_rows_ = Buffer<float>(packed);
-    delta_ = Buffer<float>(num_rows_ * heads_);
-  }
+        packed_floats_(std::int64_t{kKeyBlock} * shape.head_dim * kernels_.value_bytes / 4),
+        packed_(static_cast<std::int64_t>(plan_.blocks.size()) * shape.num_kv_heads * 3 * packed_floats_),
+        query_turns_(plan_.query_tiles.size() * shape.num_kv_heads),
+        key_turns_(plan_.key_tiles.size() * shape.num_kv_heads) {}
 
   void run() {
-    const auto num_blocks = static_cast<std::int64_t>(blocks_.size());
-    const auto num_tiles = static_cast<std::int64_t>(tiles_.size());
-    for (kv_head_ = 0; kv_head_ < shape_.num_kv_heads; ++kv_head_) {
-      pool_.parallel_for(num_blocks, [&](std::int64_t block, int) { pack(block); });
-      // The longest rows first: the last items are short, so that threads end together. Key blocks have that order already.
-      pool_.parallel_for(num_tiles, [&](std::int64_t item, int) { query_gradients(tiles_[num_tiles - 1 - item]); });
-      pool_.parallel_for(num_blocks, [&](std::int64_t block, int) { key_gradients(block); });
-    }
+    const std::int64_t kv_heads = shape_.num_kv_heads;
+    pool_.parallel_for(static_cast<std::int64_t>(plan_.blocks.size()) * kv_heads,
+                       [&](std::int64_t item, int) { prepare(item / kv_heads, static_cast<int>(item % kv_heads)); });
+    pool_.parallel_for(static_cast<std::int64_t>(plan_.tasks.size()) * kv_heads, [&](std::int64_t item, int) {
+      try {
+        run_task(plan_.tasks[item / kv_heads], static_cast<int>(item % kv_heads));
+      } catch (...) {
+        failed_.store(true, std::memory_order_relaxed);  // nobody waits for this task
+        throw;
+      }
+    });
   }
 
  private:
@@ -79,20 +76,18 @@ class Backward {
   struct Scratch {
     Buffer<float> floats;
     Buffer<std::int64_t> ranges;
-    Buffer<float> sums;  // gradients of the tile's queries, or of the block's keys and values
 
-    GradientTile tile(std::int64_t num_queries, int head_dim) {
-      const std::int64_t padded = (num_queries + kQueryGroup - 1 + 15) / 16 * 16;
-      floats.reserve(padded * (2 * head_dim + 2 * kKeyBlock + 2));
+    GradientTile tile(std::int64_t num_queries, const AttentionShape& shape) {
+      const std::int64_t padded = (num_queries + 15) / 16 * 16;
+      floats.reserve(padded * (5 * shape.head_dim + 3 * kKeyBlock + 2));
       ranges.reserve(2 * padded);
       float* at = floats.data();
       const auto take = [&at](std::int64_t count) { return std::exchange(at, at + count); };
-      GradientTile tile{.num_queries = static_cast<int>(num_queries), .head_dim = head_dim};
-      tile.query = take(padded * head_dim);
-      tile.dout = take(padded * head_dim);
-      tile.probability = take(padded * kKeyBlock);
-      tile.score_gradient = take(padded * kKeyBlock);
-      tile.lse = take(padded);
+      GradientTile tile{.num_queries = static_cast<int>(num_queries), .head_dim = shape.head_dim, .softmax_scale = shape.softmax_scale};
+      tile.scale = shape.softmax_scale * 1.44269504f;
+      for (float** rows : {&tile.query, &tile.dout, &tile.query_steps, &tile.dout_steps, &tile.dq}) *rows = take(padded * shape.head_dim);
+      for (float** rows : {&tile.probability, &tile.gradient, &tile.gradient_rows}) *rows = take(padded * kKeyBlock);
+      tile.lse2 = take(padded);
       tile.delta = take(padded);
       tile.key_begin = ranges.data();
       tile.key_end = ranges.data() + padded;
@@ -100,181 +95,91 @@ class Backward {
     }
   };
 
-  void check(std::int64_t s) const {
-    const int prefix = segments_[s].prefix;
-    if (prefix < 0) return;
-    LONGBOW_CHECK_LT(prefix, s);
-    LONGBOW_CHECK_LT(segments_[prefix].prefix, 0);
-    LONGBOW_CHECK_LE(segments_[prefix].first_position + segments_[prefix].num_rows, segments_[s].first_position);
+  GradientBlock block_view(std::int64_t block, int kv_head) {
+    float* packed = packed_.data() + (block * shape_.num_kv_heads + kv_head) * 3 * packed_floats_;
+    const SegmentRange& keys = plan_.blocks[block];
+    const std::int64_t at = (segments_[keys.segment].first_row + keys.first) * arguments_.stride + std::int64_t{kv_head} * shape_.head_dim;
+    return {.first_key = keys.first,
+            .num_keys = static_cast<int>(keys.count),
+            .key_columns = packed,
+            .value_columns = packed + packed_floats_,
+            .key_rows = packed + 2 * packed_floats_,
+            .dk = arguments_.dk + at,
+            .dv = arguments_.dv + at,
+            .gradient_stride = arguments_.stride};
   }
 
-  float rounded(float value) const { return shape_.kv_dtype == DType::f32 ? value : to_float(to_bf16(value)); }
-
-  // The block's keys and values as columns, and its keys as rows; absent keys are 0.
-  void pack(std::int64_t index) {
-    const RowRange& block = blocks_[index];
-    const int head_dim = shape_.head_dim;
-    float* key_columns = key_columns_.data() + index * block_floats_;
-    float* value_columns = value_columns_.data() + index * block_floats_;
-    float* key_rows = key_rows_.data() + index * block_floats_;
-    if (block.count < kKeyBlock) {
-      for (float* columns : {key_columns, value_columns, key_rows}) std::fill_n(columns, block_floats_, 0.0f);
-    }
-    const std::int64_t from = (segments_[block.segment].first_row + block.first) * arguments_.stride + std::int64_t{kv_head_} * head_dim;
-    constexpr int kLine = 16;  // rows lie far apart, so each cache line is read once and whole
-    for (int d0 = 0; d0 < head_dim; d0 += kLine) {
-      for (std::int64_t j = 0; j < block.count; ++j) {
-        for (int d = d0; d < d0 + kLine; ++d) {
-          const float key = rounded(arguments_.k[from + j * arguments_.stride + d]);
-          key_columns[d * kKeyBlock + j] = key;
-          key_rows[j * head_dim + d] = key;
-          value_columns[d * kKeyBlock + j] = rounded(arguments_.v[from + j * arguments_.stride + d]);
-        }
-      }
+  // Packs the block's keys and values, and clears the gradients of its rows.
+  void prepare(std::int64_t block, int kv_head) {
+    const SegmentRange& keys = plan_.blocks[block];
+    const std::int64_t row = segments_[keys.segment].first_row + keys.first;
+    const std::int64_t at = row * arguments_.stride + std::int64_t{kv_head} * shape_.head_dim;
+    kernels_.pack_keys(arguments_.k + at, arguments_.v + at, arguments_.stride, static_cast<int>(keys.count), shape_.head_dim,
+                       block_view(block, kv_head));
+    for (std::int64_t i = 0; i < keys.count; ++i) {
+      std::fill_n(arguments_.dk + at + i * arguments_.stride, shape_.head_dim, 0.0f);
+      std::fill_n(arguments_.dv + at + i * arguments_.stride, shape_.head_dim, 0.0f);
+      std::fill_n(query_row(arguments_.dq, row + i, kv_head), heads_ * shape_.head_dim, 0.0f);
     }
   }
 
-  // Fills the tile's queries from rows [first, first + count) of a segment.
-  void gather(const GradientTile& tile, const TrainSegment& segment, std::int64_t first, std::int64_t count) const {
-    const int head_dim = shape_.head_dim;
-    for (std::int64_t row = segment.first_row + first, query = 0; query < count * heads_; ++row) {
-      for (int head = 0; head < heads_; ++head, ++query) {
-        const std::int64_t index = row * shape_.num_heads + kv_head_ * heads_ + head;
-        const float* q = arguments_.q + row * arguments_.stride + (std::int64_t{kv_head_} * heads_ + head) * head_dim;
-        for (int d = 0; d < head_dim; ++d) tile.query[query * head_dim + d] = rounded(q[d]) * shape_.softmax_scale;
-        std::copy_n(arguments_.dout + index * head_dim, head_dim, tile.dout + query * head_dim);
-        tile.lse[query] = arguments_.lse[index];
-        tile.delta[query] = delta_[row * heads_ + head];
-      }
+  template <class T>
+  T* query_row(T* q, std::int64_t row, int kv_head) const {
+    return q + row * arguments_.stride + std::int64_t{kv_head} * heads_ * shape_.head_dim;
+  }
+
+  void load_queries(const GradientTile& tile, const SegmentRange& rows, std::int64_t key_segment, int kv_head) const {
+    const std::int64_t first_row = segments_[rows.segment].first_row + rows.first;
+    for (int i = 0; i < tile.num_queries; ++i) {
+      const std::int64_t row = first_row + i / heads_;
+      const std::int64_t index = row * shape_.num_heads + kv_head * heads_ + i % heads_;
+      kernels_.load_query(tile, i, query_row(arguments_.q, row, kv_head) + std::int64_t{i % heads_} * shape_.head_dim,
+                          arguments_.out + index * shape_.head_dim, arguments_.dout + index * shape_.head_dim, arguments_.lse[index]);
+      const KeyRange range = visible_keys(shape_, segments_, rows.segment, rows.first + i / heads_, key_segment);
+      tile.key_begin[i] = range.begin;
+      tile.key_end[i] = range.end;
     }
   }
 
-  // What the tile's queries see of the keys of segment `keys`, which is their own or their prefix.
-  void set_ranges(const GradientTile& tile, const TrainSegment& segment, std::int64_t first, const TrainSegment& keys) const {
-    for (std::int64_t query = 0; query < tile.num_queries; ++query) {
-      const std::int64_t row = first + query / heads_;
-      const std::int64_t position = segment.first_position + row;
-      tile.key_begin[query] = shape_.window == 0 ? 0 : std::max<std::int64_t>(0, position - shape_.window + 1 - keys.first_position);
-      tile.key_end[query] = &keys == &segment ? row + 1 : keys.num_rows;
-    }
-  }
-
-  KeyBlockView view(std::int64_t block) const {
-    return {.first_key = blocks_[block].first,
-            .key_columns = key_columns_.data() + block * block_floats_,
-            .value_columns = value_columns_.data() + block * block_floats_};
-  }
-
-  void query_gradients(const RowRange& rows) {
+  void run_task(const BackwardTask& task, int kv_head) {
     thread_local Scratch scratch;
-    const int head_dim = shape_.head_dim;
-    const TrainSegment& segment = segments_[rows.segment];
-    for (std::int64_t i = 0; i < rows.count * heads_; ++i) {
-      const std::int64_t row = segment.first_row + rows.first + i / heads_;
-      const std::int64_t at = (row * shape_.num_heads + kv_head_ * heads_ + i % heads_) * head_dim;
-      float sum = 0;
-      for (int d = 0; d < head_dim; ++d) sum += arguments_.dout[at + d] * arguments_.out[at + d];
-      delta_[row * heads_ + i % heads_] = sum;
+    const SegmentRange& rows = plan_.query_tiles[task.query_tile];
+    const SegmentRange& keys = plan_.key_tiles[task.key_tile];
+    const GradientTile tile = scratch.tile(rows.count * heads_, shape_);
+    load_queries(tile, rows, keys.segment, kv_head);
+    std::fill_n(tile.dq, std::int64_t{tile.num_queries} * shape_.head_dim, 0.0f);
+
+    const std::int64_t key_turns = std::int64_t{task.key_tile} * shape_.num_kv_heads + kv_head;
+    key_turns_.wait(key_turns, task.key_turn, failed_);
+    const std::int64_t end = std::min(keys.first + keys.count, tile.key_end[tile.num_queries - 1]);
+    for (std::int64_t i = tile.key_begin[0] > keys.first ? (tile.key_begin[0] - keys.first) / kKeyBlock : 0;
+         keys.first + i * kKeyBlock < end; ++i) {
+      kernels_.block(tile, block_view(plan_.first_block[task.key_tile] + i, kv_head));
     }
-    const GradientTile tile = scratch.tile(rows.count * heads_, head_dim);
-    gather(tile, segment, rows.first, rows.count);
-    scratch.sums.reserve((tile.num_queries + kQueryGroup) * head_dim);
-    float* sums = scratch.sums.data();
-    std::fill_n(sums, tile.num_queries * head_dim, 0.0f);
+    key_turns_.finish(key_turns);
 
-    if (segment.prefix >= 0) add_query_gradients(tile, rows, segment.prefix, sums);
-    add_query_gradients(tile, rows, rows.segment, sums);
-
-    for (int query = 0; query < tile.num_queries; ++query) {
-      const std::int64_t row = segment.first_row + rows.first + query / heads_;
-      float* to = arguments_.dq + row * arguments_.stride + (std::int64_t{kv_head_} * heads_ + query % heads_) * head_dim;
-      for (int d = 0; d < head_dim; ++d) to[d] = sums[query * head_dim + d] * shape_.softmax_scale;
+    const std::int64_t query_turns = std::int64_t{task.query_tile} * shape_.num_kv_heads + kv_head;
+    query_turns_.wait(query_turns, task.query_turn, failed_);
+    const std::int64_t width = std::int64_t{heads_} * shape_.head_dim;
+    for (std::int64_t i = 0; i < rows.count; ++i) {
+      float* to = query_row(arguments_.dq, segments_[rows.segment].first_row + rows.first + i, kv_head);
+      for (std::int64_t d = 0; d < width; ++d) to[d] += tile.dq[i * width + d] * shape_.softmax_scale;
     }
-  }
-
-  void add_query_gradients(const GradientTile& tile, const RowRange& rows, std::int64_t key_segment, float* sums) const {
-    set_ranges(tile, segments_[rows.segment], rows.first, segments_[key_segment]);
-    const std::int64_t last = tile.key_end[tile.num_queries - 1];  // begins and ends rise with the row
-    for (std::int64_t first = tile.key_begin[0] / kKeyBlock * kKeyBlock; first < last; first += kKeyBlock) {
-      const std::int64_t block = first_block_[key_segment] + first / kKeyBlock;
-      kernels_.score_gradients(tile, view(block));
-      for (int query = 0; query < tile.num_queries; query += kQueryGroup) {
-        const int group_last = std::min(query + kQueryGroup, tile.num_queries) - 1;
-        const auto begin = static_cast<int>(std::max<std::int64_t>(0, tile.key_begin[query] - first));
-        const auto end = static_cast<int>(std::min<std::int64_t>(kKeyBlock, tile.key_end[group_last] - first));
-        if (begin >= end) continue;
-        kernels_.accumulate(sums + query * shape_.head_dim, tile.score_gradient + query * kKeyBlock, kKeyBlock, 1,
-                            key_rows_.data() + block * block_floats_, shape_.head_dim, begin, end);
-      }
-    }
-  }
-
-  void key_gradients(std::int64_t index) {
-    thread_local Scratch scratch;
-    const int head_dim = shape_.head_dim;
-    const RowRange& block = blocks_[index];
-    const TrainSegment& keys = segments_[block.segment];
-    scratch.sums.reserve(2 * block_floats_);
-    float* key_sums = scratch.sums.data();
-    float* value_sums = key_sums + block_floats_;
-    std::fill_n(key_sums, 2 * block_floats_, 0.0f);
-
-    const std::int64_t last_key = block.first + block.count - 1;
-    for (std::int64_t s = block.segment; s < static_cast<std::int64_t>(segments_.size()); ++s) {
-      const TrainSegment& segment = segments_[s];
-      const bool own = s == block.segment;
-      if (!own && segment.prefix != block.segment) continue;
-      std::int64_t end = segment.num_rows;
-      if (shape_.window > 0) end = std::min(end, keys.first_position + last_key + shape_.window - segment.first_position);
-      const std::int64_t step = std::max<std::int64_t>(1, kTileQueries / heads_);
-      for (std::int64_t row = std::max(segment.first_query, own ? block.first : 0); row < end; row += step) {
-        const std::int64_t count = std::min(step, end - row);
-        const GradientTile tile = scratch.tile(count * heads_, head_dim);
-        gather(tile, segment, row, count);
-        set_ranges(tile, segment, row, keys);
-        kernels_.score_gradients(tile, view(index));
-        add_key_gradients(tile, block, key_sums, value_sums);
-      }
-    }
-
-    for (std::int64_t j = 0; j < block.count; ++j) {
-      const std::int64_t to = (keys.first_row + block.first + j) * arguments_.stride + std::int64_t{kv_head_} * head_dim;
-      std::copy_n(key_sums + j * head_dim, head_dim, arguments_.dk + to);
-      std::copy_n(value_sums + j * head_dim, head_dim, arguments_.dv + to);
-    }
-  }
-
-  void add_key_gradients(const GradientTile& tile, const RowRange& block, float* key_sums, float* value_sums) const {
-    const int head_dim = shape_.head_dim;
-    int begin = 0;  // queries [begin, end) may see one of the keys j …; both rise with the key
-    int end = 0;
-    for (int j = 0; j < block.count; j += kQueryGroup) {
-      while (begin < tile.num_queries && tile.key_end[begin] <= block.first + j) ++begin;
-      while (end < tile.num_queries && tile.key_begin[end] < block.first + j + kQueryGroup) ++end;
-      if (begin >= end) continue;
-      kernels_.accumulate(value_sums + j * head_dim, tile.probability + j, 1, kKeyBlock, tile.dout, head_dim, begin, end);
-      kernels_.accumulate(key_sums + j * head_dim, tile.score_gradient + j, 1, kKeyBlock, tile.query, head_dim, begin, end);
-    }
+    query_turns_.finish(query_turns);
   }
 
   ThreadPool& pool_;
   const AttentionShape& shape_;
   std::span<const TrainSegment> segments_;
   const Arguments arguments_;
-  AttentionKernels kernels_;
-  int heads_;  // query heads a kv head
-  std::int64_t block_floats_;
-
-  std::vector<RowRange> blocks_;
-  std::vector<RowRange> tiles_;
-  std::vector<std::int64_t> first_block_;  // of each segment, in blocks_
-  std::int64_t num_rows_ = 0;
-  int kv_head_ = 0;  // the one in work
-  // Packed blocks of that kv head: [blocks, head_dim, kKeyBlock] twice, [blocks, kKeyBlock, head_dim]; delta [rows, heads_].
-  Buffer<float> key_columns_;
-  Buffer<float> value_columns_;
-  Buffer<float> key_rows_;
-  Buffer<float> delta_;
+  BackwardPlan plan_;
+  BackwardKernels kernels_;
+  int heads_;                   // query heads a kv head
+  std::int64_t packed_floats_;  // words of one packed array of a block
+  Buffer<float> packed_;        // [blocks, kv heads, 3, packed_floats_]
+  Turns query_turns_;
+  Turns key_turns_;
+  std::atomic<bool> failed_ = false;
 };
 
 }  // namespace
@@ -282,6 +187,7 @@ class Backward {
 void attention_backward(ThreadPool& pool, const AttentionShape& shape, std::span<const TrainSegment> segments, const float* q,
                         const float* k, const float* v, std::int64_t stride, const float* out, const float* lse, const float* dout,
                         float* dq, float* dk, float* dv) {
+  check_attention_shape(shape);
   Backward(pool, shape, segments, {q, k, v, stride, out, lse, dout, dq, dk, dv}).run();
 }
 

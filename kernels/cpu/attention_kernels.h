@@ -46,28 +46,48 @@ struct ForwardKernels {
   void (*block)(const QueryTile& tile, int begin, int end, const StoredBlock& block);
 };
 
-/// Keys [first_key, first_key + kKeyBlock) of one kv head, for the backward pass; all f32.
-struct KeyBlockView {
-  std::int64_t first_key = 0;
-  const float* key_columns = nullptr;    // [head_dim, kKeyBlock]
-  const float* value_columns = nullptr;  // [head_dim, kKeyBlock]
-};
-
-inline constexpr int kQueryGroup = 4;
-
-/// Query vectors of one kv head in the backward pass; arrays are padded by kQueryGroup - 1.
+/// Query vectors of one kv head in the backward pass, consecutive rows of a segment: key_begin and key_end never fall. "Steps" are rows
+/// of a product that sums over queries: pairs of queries in bf16, single ones (and the rows themselves) in f32.
 struct GradientTile {
   int num_queries = 0;
   int head_dim = 0;
-  float* query = nullptr;  // [n, head_dim], times softmax_scale
-  float* dout = nullptr;   // [n, head_dim]
-  float* lse = nullptr;    // [n]
+  float softmax_scale = 0;
+  float scale = 0;               // softmax_scale * log2(e)
+  float* query = nullptr;        // [n, head_dim]
+  float* dout = nullptr;         // [n, head_dim]
+  float* query_steps = nullptr;  // bf16: [(n + 1) / 2, head_dim] pairs
+  float* dout_steps = nullptr;
+  float* lse2 = nullptr;   // [n], lse * log2(e)
   float* delta = nullptr;  // [n], dout . out
   std::int64_t* key_begin = nullptr;
   std::int64_t* key_end = nullptr;
-  // Written by score_gradients for one block of keys; exactly 0 where a key is not visible.
-  float* probability = nullptr;     // [n, kKeyBlock]
-  float* score_gradient = nullptr;  // [n, kKeyBlock], of the scaled score
+  // Scratch for one block of keys; exactly 0 where a key is not visible.
+  float* probability = nullptr;    // steps of [kKeyBlock]
+  float* gradient = nullptr;       // the same, of the unscaled score
+  float* gradient_rows = nullptr;  // bf16: [n, kKeyBlock]
+  float* dq = nullptr;             // [n, head_dim], sums without softmax_scale
+};
+
+/// Keys [first_key, first_key + num_keys) of one kv head, as pack_keys leaves them, and where their gradients are added up.
+struct GradientBlock {
+  std::int64_t first_key = 0;
+  int num_keys = 0;
+  float* key_columns = nullptr;    // [head_dim, kKeyBlock]; bf16: pairs of rows
+  float* value_columns = nullptr;  // the same
+  float* key_rows = nullptr;       // [kKeyBlock, head_dim]; bf16: pairs of rows
+  float* dk = nullptr;             // rows gradient_stride floats apart
+  float* dv = nullptr;
+  std::int64_t gradient_stride = 0;
+};
+
+struct BackwardKernels {
+  int value_bytes;  // of a packed key's or value's element
+  /// Packs `count` keys and values; absent ones are zeros.
+  void (*pack_keys)(const float* k, const float* v, std::int64_t stride, int count, int head_dim, const GradientBlock& block);
+  /// Stores query i; queries are stored in order.
+  void (*load_query)(const GradientTile& tile, int i, const float* q, const float* out, const float* dout, float lse);
+  /// Adds what the tile's queries and the block's keys give to each other's gradients.
+  void (*block)(const GradientTile& tile, const GradientBlock& block);
 };
 
 struct AttentionKernels {
@@ -78,12 +98,8 @@ struct AttentionKernels {
   /// Writes out [head_dim] and returns the sum of exponentials relative to tile.max.
   float (*finish)(const QueryTile& tile, int query, float* out);
 
-  /// Fills tile.probability and tile.score_gradient for the block.
-  void (*score_gradients)(const GradientTile& tile, const KeyBlockView& block);
-
-  /// For m in [0, kQueryGroup): sum[m, 0..width) += over i in [begin, end) of weight[m * m_stride + i * i_stride] * rows[i, 0..width).
-  /// `sum` and `rows` are contiguous; width is a multiple of 16.
-  void (*accumulate)(float* sum, const float* weight, int m_stride, int i_stride, const float* rows, int width, int begin, int end);
+  BackwardKernels backward_f32;
+  BackwardKernels backward_bf16;
 };
 
 AttentionKernels attention_kernels_scalar();

@@ -23,6 +23,17 @@ inline WordVec load_words(const std::uint32_t* p) {
   return words;
 }
 
+/// Rounds to bf16, kept as f32; NaN stays NaN.
+inline void round_to_bf16(const float* from, int count, float* to) {
+  for (int i = 0; i < count; ++i) {
+    std::uint32_t bits;
+    __builtin_memcpy(&bits, from + i, 4);
+    const std::uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+    bits = ((bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : rounded) & 0xffff0000u;
+    __builtin_memcpy(to + i, &bits, 4);
+  }
+}
+
 template <class A, int rows, int width>
 inline void multiply_add(const A& value, const Vec (&column)[width], Vec (&sum)[rows][width]) {
 #pragma GCC unroll 8
@@ -72,8 +83,41 @@ struct Bf16Words {
     const __m256bh half = _mm512_cvtneps_pbh((__m512)value);
     __builtin_memcpy(to + v * kLanes / 2, &half, sizeof half);
   }
+  /// Words (even lane, odd lane).
+  static void store_pairs(float* to, Vec even, Vec odd) {
+    const auto halves = (__m512i)_mm512_cvtne2ps_pbh((__m512)odd, (__m512)even);  // 16 of `even`, then 16 of `odd`
+    store(to, (Vec)_mm512_maskz_permutexvar_epi16(~0u, interleaved(0, 16), halves));
+  }
+  /// Two stored rows of `size` values as a row of `size` pairs.
+  static void interleave(const float* even, const float* odd, int size, float* to) {
+    int i = 0;
+    for (; i + 32 <= size; i += 32) {
+      const auto a = (__m512i)load(even + i / 2);
+      const auto b = (__m512i)load(odd + i / 2);
+      store(to + i, (Vec)_mm512_permutex2var_epi16(a, interleaved(0, 32), b));
+      store(to + i + 16, (Vec)_mm512_permutex2var_epi16(a, interleaved(16, 48), b));
+    }
+    for (; i < size; i += 2) {  // the last 16
+      std::uint32_t a, b;
+      __builtin_memcpy(&a, even + i / 2, 4);
+      __builtin_memcpy(&b, odd + i / 2, 4);
+      const std::uint32_t pairs[2] = {(a & 0xffffu) | b << 16, a >> 16 | (b & 0xffff0000u)};
+      __builtin_memcpy(to + i, pairs, 8);
+    }
+  }
 
  private:
+  // Indexes even, odd, even + 1, odd + 1, ...
+  static __m512i interleaved(int even, int odd) {
+    typedef std::int16_t Index __attribute__((vector_size(64)));
+    Index index;
+    for (int i = 0; i < 16; ++i) {
+      index[2 * i] = static_cast<std::int16_t>(even + i);
+      index[2 * i + 1] = static_cast<std::int16_t>(odd + i);
+    }
+    return (__m512i)index;
+  }
+
   // As an integer: a pair of bf16 that reads as a signalling NaN must stay as it is.
   static __m512i broadcast_word(const float* p) {
     std::int32_t word;
@@ -94,15 +138,7 @@ struct Bf16Words {
     for (int v = 0; v < width; ++v) column[v] = (Vec)(load_words(b + v * kLanes) & 0xffff0000u);
     multiply_add([&](int m) { return a[m * a_row + 1]; }, column, sum);
   }
-  static void load_query(const float* from, int head_dim, float* to) {
-    for (int d = 0; d < head_dim; ++d) {
-      std::uint32_t bits;
-      __builtin_memcpy(&bits, from + d, 4);
-      const std::uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
-      bits = ((bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : rounded) & 0xffff0000u;
-      __builtin_memcpy(to + d, &bits, 4);
-    }
-  }
+  static void load_query(const float* from, int head_dim, float* to) { round_to_bf16(from, head_dim, to); }
   static void store_row(float* to, int v, Vec value) { store(to + v * kLanes, value); }
 };
 #endif

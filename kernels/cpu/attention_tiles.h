@@ -11,8 +11,8 @@ AttentionKernels kernels() {
           .forward_bf16 = {.load_query = load_query<Bf16Words>, .block = forward_block<Bf16Words>},
           .merge = merge,
           .finish = finish,
-          .score_gradients = score_gradients,
-          .accumulate = accumulate};
+          .backward_f32 = backward_kernels<F32Words, DType::f32>(),
+          .backward_bf16 = backward_kernels<Bf16Gradients, DType::bf16>()};
 }
 
 }  // namespace
