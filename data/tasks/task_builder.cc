@@ -6,9 +6,11 @@
 
 #include "core/did_you_mean.h"
 #include "data/tasks/arrange.h"
+#include "data/tasks/cross_entity.h"
 #include "data/tasks/fuzzy_needle.h"
 #include "data/tasks/key_chain.h"
 #include "data/tasks/long_math.h"
+#include "data/tasks/web_search.h"
 
 namespace longbow::data {
 namespace {
@@ -95,18 +97,20 @@ std::vector<std::string> TaskBuilder::draw_names(Rng& rng, std::size_t count) co
   return drawn;
 }
 
-std::vector<std::string> task_names() { return {"fuzzy_needle", "key_chain", "long_math"}; }
+std::vector<std::string> task_names() { return {"cross_entity", "fuzzy_needle", "key_chain", "long_math", "web_search"}; }
 
 std::unique_ptr<TaskBuilder> make_builder(const Json& entry, const Corpus& corpus, std::string_view source) {
   const Json* task = entry.find("task");
   if (task == nullptr || !task->is_string())
     throw UserError(concat("/task: expected a builder's name, got ", task ? task->dump() : "nothing", " (", source, ")"));
   const std::string& name = task->as_string();
+  if (name == "cross_entity") return make_cross_entity(entry, corpus, source);
   if (name == "fuzzy_needle") return make_fuzzy_needle(entry, corpus, source);
   if (name == "key_chain") return make_key_chain(entry, corpus, source);
   if (name == "long_math") return make_long_math(entry, corpus, source);
+  if (name == "web_search") return make_web_search(entry, corpus, source);
   throw UserError(
-      concat("/task: expected fuzzy_needle, key_chain or long_math, got \"", name, "\" (", source, ")", did_you_mean(name, task_names())));
+      concat("/task: expected a builder's name, got \"", name, "\" (", source, ")", did_you_mean(name, task_names())));
 }
 
 std::string sft_answer(const Item& item) {

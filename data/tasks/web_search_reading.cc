@@ -53,8 +53,8 @@ const std::vector<Form>& forms() {
 
 bool is_pronoun(std::string_view word) { return word == "He" || word == "She" || word == "he" || word == "she"; }
 
-// Every link names its object, so a sentence without a capital letter past its first states none.
-bool may_state_a_link(std::string_view sentence) {
+// The first link of a page names both its ends, so a sentence without a capital letter past its first begins none.
+bool may_open_a_page(std::string_view sentence) {
   return std::any_of(sentence.begin() + 1, sentence.end(), [](char c) { return std::isupper(static_cast<unsigned char>(c)) != 0; });
 }
 
@@ -69,7 +69,7 @@ Graph read_graph(std::string_view context) {
   walk_pages(
       context,
       [&](const Sentence& sentence) {
-        if (!may_state_a_link(sentence.text)) return false;
+        if (!may_open_a_page(sentence.text)) return false;
         for (const Form& form : forms()) {
           const auto words = form.is_named ? match(sentence.text, form.pattern) : std::nullopt;
           if (!words || is_pronoun(words->at(form.object_first ? 1 : 0))) continue;
@@ -81,7 +81,6 @@ Graph read_graph(std::string_view context) {
         return false;
       },
       [&](const Sentence& sentence) {
-        if (!may_state_a_link(sentence.text)) return false;
         for (const Form& form : forms()) {
           if (form.is_named || web_relations()[form.relation].subject != kind) continue;
           const auto words = match(sentence.text, form.pattern);
