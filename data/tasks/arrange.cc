@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <numeric>
 
-#include "data/tasks/phrase.h"
+#include "data/tasks/keep_out.h"
 
 namespace longbow::data {
 namespace {
 
 constexpr int kMaxCounts = 48;        // a text that still does not fit is dropped, so that building always ends
 constexpr double kFirstGuess = 0.28;  // tokens a byte, before anything was counted
+constexpr double kTrialShare = 0.2;   // of a long text, filled first to learn better than that
 
 // Filler sentences one by one, without repetition: a Fisher-Yates shuffle that stops where it is.
 class FillerDeck {
@@ -24,29 +26,49 @@ class FillerDeck {
     while (dealt_ < order_.size()) {
       std::swap(order_[dealt_], order_[dealt_ + rng_.below(order_.size() - dealt_)]);
       const std::string& sentence = filler_[order_[dealt_++]];
-      if (permitted(sentence)) return &sentence;
+      if (keep_out_.permits(sentence)) return &sentence;
     }
     return nullptr;
   }
 
  private:
-  bool permitted(const std::string& sentence) const {
-    const std::vector<std::string> words = lower_words(sentence);
-    return std::none_of(words.begin(), words.end(),
-                        [&](const std::string& word) { return std::find(keep_out_.begin(), keep_out_.end(), word) != keep_out_.end(); });
-  }
-
   const std::vector<std::string>& filler_;
-  const std::vector<std::string>& keep_out_;
+  const KeepOut keep_out_;
   Rng& rng_;
   std::vector<std::uint32_t> order_;
   std::size_t dealt_ = 0;
+};
+
+// The filler as the draft wants it: sentences, or units made of them.
+class Filler {
+ public:
+  Filler(const Draft& draft, const std::vector<std::string>& sentences, Rng& rng)
+      : draft_(draft), deck_(sentences, draft.keep_out, rng), rng_(rng) {}
+
+  /// nullptr when there is no more.
+  const std::string* next(double room_bytes) {
+    if (!draft_.filler_unit) return deck_.deal();
+    std::string unit = draft_.filler_unit([this] { return deck_.deal(); }, static_cast<std::size_t>(std::max(0.0, room_bytes)), rng_);
+    return unit.empty() ? nullptr : &units_.emplace_back(std::move(unit));
+  }
+
+ private:
+  const Draft& draft_;
+  FillerDeck deck_;
+  Rng& rng_;
+  std::deque<std::string> units_;  // whose addresses stay
 };
 
 class Layout {
  public:
   Layout(const Draft& draft, Rng& rng) : draft_(draft), depths_(draft.sentences.size()), by_depth_(draft.sentences.size()) {
     for (double& depth : depths_) depth = rng.uniform();
+    for (const std::vector<std::size_t>& group : draft.ordered) {
+      std::vector<double> drawn;
+      for (const std::size_t sentence : group) drawn.push_back(depths_[sentence]);
+      std::sort(drawn.begin(), drawn.end());
+      for (std::size_t i = 0; i < group.size(); ++i) depths_[group[i]] = drawn[i];
+    }
     std::iota(by_depth_.begin(), by_depth_.end(), std::size_t{0});
     std::sort(by_depth_.begin(), by_depth_.end(), [&](std::size_t a, std::size_t b) { return depths_[a] < depths_[b]; });
   }
@@ -56,7 +78,7 @@ class Layout {
     std::vector<EvidenceSpan> spans(draft_.sentences.size());
     std::string& text = result.content;
     const auto append = [&](const std::string& sentence) {
-      if (!text.empty()) text += ' ';
+      if (!text.empty()) text += draft_.separator;
       text += sentence;
     };
     std::size_t next = 0;
@@ -69,7 +91,11 @@ class Layout {
       }
       if (slot < filler.size()) append(*filler[slot]);
     }
-    for (const std::size_t sentence : draft_.evidence) result.evidence.push_back(spans[sentence]);
+    for (std::size_t i = 0; i < draft_.evidence.size(); ++i) {
+      EvidenceSpan& span = result.evidence.emplace_back(spans[draft_.evidence[i]]);
+      if (draft_.evidence_bytes.empty()) continue;
+      span = {span.start + draft_.evidence_bytes[i].start, span.start + draft_.evidence_bytes[i].end};
+    }
     result.spans = std::move(spans);
     if (!result.evidence.empty() && !text.empty()) {
       result.first_depth = static_cast<double>(result.evidence[0].start) / static_cast<double>(text.size());
@@ -99,20 +125,24 @@ std::size_t bytes_of(const std::vector<const std::string*>& filler) {
 std::optional<Arrangement> arrange(const Draft& draft, const std::vector<std::string>& filler, std::int64_t limit_tokens,
                                    const TokenCounter& count_tokens, Rng& rng) {
   const Layout layout(draft, rng);
-  FillerDeck deck(filler, draft.keep_out, rng);
+  Filler deck(draft, filler, rng);
   std::vector<const std::string*> chosen;
   Arrangement current = layout.render(chosen);
   const std::int64_t bare = current.num_tokens = count_tokens(current.content);
   if (bare > limit_tokens) return std::nullopt;
   double tokens_per_byte = kFirstGuess;
-  const std::int64_t lowest = limit_tokens - length_slack(limit_tokens);
+  // Counting a long text is most of the work, so it should end in two or three counts: a trial stretch tells what a byte of this filler
+  // costs, and the rest aims at the middle of what is allowed, where an estimate may miss to either side.
+  const std::int64_t slack = length_slack(limit_tokens), lowest = limit_tokens - slack;
+  const double trial = kTrialShare * static_cast<double>(limit_tokens - bare), near = 8.0 * static_cast<double>(slack);
   for (int counts = 1; current.num_tokens < lowest && counts < kMaxCounts; ++counts) {
     // Fill the gap as estimated; near the end that means looking for the one sentence that is short enough.
     std::vector<const std::string*> grown = chosen;
     double gap = static_cast<double>(limit_tokens - current.num_tokens);
+    if (gap > near) gap = chosen.empty() ? trial : gap - 0.5 * static_cast<double>(slack);
     const int max_misses = gap > 64 ? 4 : 256;
     for (int misses = 0; misses < max_misses && gap > 0;) {
-      const std::string* sentence = deck.deal();
+      const std::string* sentence = deck.next(gap / tokens_per_byte);
       if (sentence == nullptr) return std::nullopt;
       const double cost = tokens_per_byte * static_cast<double>(sentence->size() + 1) + 0.5;
       if (cost > gap) {

@@ -1,6 +1,7 @@
 #include "data/tasks/task_builder.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -9,13 +10,28 @@
 #include "data/tasks/cross_entity.h"
 #include "data/tasks/fuzzy_needle.h"
 #include "data/tasks/key_chain.h"
+#include "data/tasks/long_doc_qa.h"
 #include "data/tasks/long_math.h"
+#include "data/tasks/multi_needle.h"
+#include "data/tasks/multi_query.h"
 #include "data/tasks/web_search.h"
 
 namespace longbow::data {
 namespace {
 
 constexpr std::string_view kQuestionMark = "\n\nQuestion: ";
+
+std::unique_ptr<TaskBuilder> make_named(const std::string& name, const Json& entry, const Corpus& corpus, std::string_view source) {
+  if (name == "cross_entity") return make_cross_entity(entry, corpus, source);
+  if (name == "fuzzy_needle") return make_fuzzy_needle(entry, corpus, source);
+  if (name == "key_chain") return make_key_chain(entry, corpus, source);
+  if (name == "long_doc_qa") return make_long_doc_qa(entry, corpus, source);
+  if (name == "long_math") return make_long_math(entry, corpus, source);
+  if (name == "web_search") return make_web_search(entry, corpus, source);
+  if (name == "multi_needle") return make_multi_needle(entry, corpus, source);
+  if (name == "multi_query") return make_multi_query(entry, corpus, source);
+  throw UserError(concat("/task: expected a builder's name, got \"", name, "\" (", source, ")", did_you_mean(name, task_names())));
+}
 
 }  // namespace
 
@@ -35,6 +51,16 @@ TaskBuilder::TaskBuilder(TaskSettings settings, const Corpus& corpus) : settings
   if (settings_.min_tokens > settings_.max_tokens) {
     throw UserError(concat(settings_.task, ": expected min_tokens <= max_tokens, got ", settings_.min_tokens, " > ", settings_.max_tokens));
   }
+  if (!settings_.questions) return;
+  question_set_ = load_questions(*settings_.questions);
+  for (const QaItem& item : question_set_->items) {
+    if (is_heldout(item, settings_.questions->heldout_share) == (settings_.split == Split::heldout)) questions_.push_back(&item);
+  }
+  if (questions_.empty()) {
+    throw UserError(concat(settings_.task, ": expected questions for the split ", name_of(settings_.split), ", got none of ",
+                           question_set_->items.size(), " (", settings_.questions->path.front(), ")"),
+                    "questions.heldout_share says how many the split heldout gets");
+  }
 }
 
 std::optional<Item> TaskBuilder::build(std::uint64_t seed, std::int64_t index, const TokenCounter& count_tokens) const {
@@ -45,7 +71,7 @@ std::optional<Item> TaskBuilder::build(std::uint64_t seed, std::int64_t index, c
 std::vector<Item> TaskBuilder::build_with_follow_ups(std::uint64_t seed, std::int64_t index, const TokenCounter& count_tokens) const {
   Rng rng(seed, {stable_hash(settings_.task), stable_hash(name_of(settings_.split)), static_cast<std::uint64_t>(index)});
   const std::int64_t limit = rng.between(settings_.min_tokens, settings_.max_tokens);
-  std::optional<Draft> drafted = draft(rng, limit);
+  std::optional<Draft> drafted = questions_.empty() ? draft(rng, limit) : draft_from(question_at(seed, index), rng, limit);
   if (!drafted) return {};
   std::optional<Arrangement> arranged = arrange(*drafted, corpus_.filler(), limit, count_tokens, rng);
   if (!arranged) return {};
@@ -82,6 +108,21 @@ std::vector<Item> TaskBuilder::build_with_follow_ups(std::uint64_t seed, std::in
   return items;
 }
 
+std::optional<Draft> TaskBuilder::draft_from(const QaItem&, Rng&, std::int64_t) const {
+  throw InternalError(settings_.task + ": draft_from of a builder that takes no questions");
+}
+
+// A walk over all questions in steps of a stride that has no factor in common with their number: an order of its own for each seed,
+// without a shuffled copy.
+const QaItem& TaskBuilder::question_at(std::uint64_t seed, std::int64_t index) const {
+  const std::uint64_t count = questions_.size();
+  Rng rng(seed, {stable_hash(settings_.task), stable_hash("questions")});
+  const std::uint64_t first = rng.below(count);
+  std::uint64_t stride = 1 + rng.below(count);
+  while (std::gcd(stride, count) != 1) stride = stride % count + 1;
+  return *questions_[(first + static_cast<std::uint64_t>(index) % count * stride) % count];
+}
+
 std::vector<std::string> TaskBuilder::draw_names(Rng& rng, std::size_t count) const {
   const std::vector<std::string>& names = corpus_.names(settings_.split);
   if (count > names.size()) {
@@ -97,23 +138,25 @@ std::vector<std::string> TaskBuilder::draw_names(Rng& rng, std::size_t count) co
   return drawn;
 }
 
-std::vector<std::string> task_names() { return {"cross_entity", "fuzzy_needle", "key_chain", "long_math", "web_search"}; }
+std::vector<std::string> task_names() {
+  return {"cross_entity", "fuzzy_needle", "key_chain", "long_doc_qa", "long_math", "multi_needle", "multi_query", "web_search"};
+}
 
 std::unique_ptr<TaskBuilder> make_builder(const Json& entry, const Corpus& corpus, std::string_view source) {
   const Json* task = entry.find("task");
   if (task == nullptr || !task->is_string())
     throw UserError(concat("/task: expected a builder's name, got ", task ? task->dump() : "nothing", " (", source, ")"));
-  const std::string& name = task->as_string();
-  if (name == "cross_entity") return make_cross_entity(entry, corpus, source);
-  if (name == "fuzzy_needle") return make_fuzzy_needle(entry, corpus, source);
-  if (name == "key_chain") return make_key_chain(entry, corpus, source);
-  if (name == "long_math") return make_long_math(entry, corpus, source);
-  if (name == "web_search") return make_web_search(entry, corpus, source);
-  throw UserError(
-      concat("/task: expected a builder's name, got \"", name, "\" (", source, ")", did_you_mean(name, task_names())));
+  std::unique_ptr<TaskBuilder> builder = make_named(task->as_string(), entry, corpus, source);
+  if (builder->question_set() != nullptr && !builder->takes_questions()) {
+    throw UserError(concat("/questions: expected a task that takes questions, got ", task->as_string(), " (", source, ")"),
+                    "without the key \"questions\" this task invents its own");
+  }
+  return builder;
 }
 
 std::string sft_answer(const Item& item) {
+  const std::string& answer = item.answer.answers.at(0);
+  if (item.answer.reward == "sequence_ratio") return answer;  // compared from its first letter on
   std::string text;
   if (item.family == "reasoning") {  // the premises, from the one asked about back to the given number, before the sums
     const std::string& content = item.messages.back().content;
@@ -121,7 +164,7 @@ std::string sft_answer(const Item& item) {
       text += content.substr(span->start, span->end - span->start) + " ";
   }
   for (const std::string& step : item.gold_chain) text += step + " ";
-  return text + "The answer is " + item.answer.answers.at(0) + ".";
+  return text + "The answer is" + (item.answer.reward == "ordered_list" ? "\n" + answer : " " + answer + ".");
 }
 
 std::string length_bin(std::int64_t num_tokens) {

@@ -15,6 +15,7 @@
 #include "core/random.h"
 #include "data/corpus/corpus.h"
 #include "data/item.h"
+#include "data/qa/question_source.h"
 
 namespace longbow::data {
 
@@ -28,6 +29,7 @@ struct TaskSettings {
   std::int64_t max_tokens = 1024;
   std::int64_t min_tokens = 0;
   Split split = Split::train;
+  std::optional<QuestionSource> questions;
 
   template <class Visitor>
   void visit(Visitor& v) {
@@ -39,7 +41,8 @@ struct TaskSettings {
         "min_tokens", min_tokens,
         {.help = "When set, each item's limit is drawn evenly from [min_tokens, max_tokens].", .unit = "tokens", .min = 0, .max = 1 << 24});
     v.choice("split", split, {{"train", Split::train}, {"heldout", Split::heldout}},
-             {.help = "Which half of the names the items draw from; the halves share none."});
+             {.help = "Which half of the names, or of the questions, the items draw from; the halves share none."});
+    v.optional_section("questions", questions, "The user's own questions: the builder hides these instead of inventing its own.");
   }
 };
 
@@ -51,16 +54,28 @@ struct FollowUp {
   std::vector<std::string> gold_chain;
 };
 
+/// Sentences of filler one by one, none twice and none with a word to keep out; nullptr when there are no more.
+using FillerDealer = std::function<const std::string*()>;
+
 /// What a task decides before there is any filler.
 struct Draft {
   std::vector<std::string> sentences;  // evidence and distractors, to be scattered at uniform depths
   std::vector<std::size_t> evidence;   // indexes into sentences, in the chain's order
-  std::vector<std::string> keep_out;   // lower-case words that no filler may hold: the answer and the entities
+  std::vector<std::string> keep_out;   // lower-case words, or runs of them, that no filler may hold: the answer and the entities
   std::string question;
   Answer answer;
   std::vector<std::string> gold_chain;
   Json difficulty = Json::object();
   std::vector<FollowUp> follow_ups = {};
+
+  /// Groups of indexes into sentences that stand in the text in the order given here, at depths as uniform as without.
+  std::vector<std::vector<std::size_t>> ordered = {};
+  /// Of each evidence, the bytes within its sentence that matter, where a sentence is a page or a turn; empty: all of them.
+  std::vector<EvidenceSpan> evidence_bytes = {};
+  /// Filler in units of the task's own form (a page, a turn) of preferably at most `room` bytes, an empty one when there is no more;
+  /// absent: sentences.
+  std::function<std::string(const FillerDealer& deal, std::size_t room, Rng& rng)> filler_unit = {};
+  std::string separator = " ";  // between sentences, or units
 
   /// Makes `asked` the item's question where it is the first, and a follow-up otherwise.
   void ask(FollowUp asked, bool first);
@@ -76,6 +91,12 @@ class TaskBuilder {
   virtual int version() const = 0;
   /// Every key of the entry with its value.
   virtual Json resolved() const = 0;
+  /// Whether draft_from is implemented: an entry with "questions" is refused otherwise.
+  virtual bool takes_questions() const { return false; }
+  /// The user's questions of this split, in their files' order; empty in an entry without "questions".
+  const std::vector<const QaItem*>& questions() const { return questions_; }
+  /// All questions read, both splits'; nullptr in an entry without "questions".
+  const QuestionSet* question_set() const { return question_set_.get(); }
 
   /// Item `index` of the stream that `seed` names; nullopt when this draw does not fit the length (the caller counts it and goes on).
   /// Thread-safe. Cost: about ten calls of `count_tokens`.
@@ -87,13 +108,19 @@ class TaskBuilder {
   TaskBuilder(TaskSettings settings, const Corpus& corpus);
   /// nullopt when the numbers drawn do not work out.
   virtual std::optional<Draft> draft(Rng& rng, std::int64_t limit_tokens) const = 0;
+  /// The same from one of questions(), each of which is asked once before one is asked again; nullopt when this one does not suit.
+  virtual std::optional<Draft> draft_from(const QaItem& question, Rng& rng, std::int64_t limit_tokens) const;
   /// `count` different names of the split.
   std::vector<std::string> draw_names(Rng& rng, std::size_t count) const;
   const Corpus& corpus() const { return corpus_; }
 
  private:
+  const QaItem& question_at(std::uint64_t seed, std::int64_t index) const;
+
   TaskSettings settings_;
   const Corpus& corpus_;
+  std::shared_ptr<const QuestionSet> question_set_;
+  std::vector<const QaItem*> questions_;
 };
 
 /// The builder of one entry of a recipe's "tasks": {"task", "count", "max_tokens", "min_tokens", "split", knobs…}; `corpus` must outlive
@@ -103,6 +130,7 @@ std::unique_ptr<TaskBuilder> make_builder(const Json& entry, const Corpus& corpu
 std::vector<std::string> task_names();
 
 /// What supervised fine-tuning teaches a model to write: a reasoning task's premises, the chain's steps, then "The answer is X.".
+/// An answer compared word for word (sequence_ratio) stands alone, and a list below "The answer is".
 std::string sft_answer(const Item& item);
 
 /// The smallest power of two that holds `num_tokens`, in thousands from 1024 up: "512", "1k", "2k" …

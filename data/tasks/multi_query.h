@@ -1,0 +1,119 @@
+// MultiQuery: the text asks for numbers ("Tell me the badge number of Marlow."), takes some questions back or replaces them further
+// on, and corrects some numbers. The prompt wants what is asked for in the end, in the order of asking, as a numbered list.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/tasks/task_builder.h"
+
+namespace longbow::data {
+
+struct MultiQueryConfig {
+  TaskSettings settings;
+  int num_queries = 3;
+  int num_cancelled = 1;
+  int num_replaced = 1;
+  int num_reasked = 1;
+  int num_corrected = 1;
+  int num_unasked = 4;
+  int num_kinds = 3;
+  int digits = 4;
+  double prefix_credit = 0;
+
+  template <class Visitor>
+  void visit(Visitor& v) {
+    settings.visit(v);
+    v.field("num_queries", num_queries, {.help = "Questions that stand at the end: lines of the answer.", .min = 1, .max = 64});
+    v.field("num_cancelled", num_cancelled, {.help = "Questions that are asked and taken back later.", .min = 0, .max = 64});
+    v.field("num_replaced", num_replaced, {.help = "Questions that are asked and later replaced by one that stands.", .min = 0, .max = 64});
+    v.field("num_reasked", num_reasked, {.help = "Questions that stand, but were taken back and asked again.", .min = 0, .max = 64});
+    v.field("num_corrected", num_corrected, {.help = "Numbers that the text corrects further on.", .min = 0, .max = 64});
+    v.field("num_unasked", num_unasked, {.help = "Numbers that nobody asks for.", .min = 0, .max = 500});
+    v.field("num_kinds", num_kinds, {.help = "Kinds of numbers in use: badge, locker, ticket …", .min = 1, .max = 12});
+    v.field("digits", digits, {.help = "Digits of a number.", .min = 2, .max = 12});
+    v.field("prefix_credit", prefix_credit,
+            {.help = "0: only a list that is right in every line scores; else what its right beginning is worth, below 1.",
+             .min = 0,
+             .max = 0.99});
+  }
+};
+
+std::unique_ptr<TaskBuilder> make_multi_query(const Json& entry, const Corpus& corpus, std::string_view source);
+
+/// A sentence with blanks, and what each of them holds: kind, name and number of a key, and Kind and Name of the key asked instead.
+struct QueryWording {
+  const char* pattern;
+  const char* slots;
+};
+struct QueryWords {
+  std::string_view kind, name, number, new_kind, new_name;
+};
+std::string say(const QueryWording& wording, const QueryWords& words);
+std::optional<QueryWords> hear(std::string_view sentence, const QueryWording& wording);
+
+inline constexpr std::array kQueryKinds = {"badge",  "locker", "ticket", "desk",  "room",  "parcel",
+                                           "permit", "cabin",  "folder", "stall", "order", "seat"};
+inline constexpr std::array kStated = {QueryWording{"The {} number of {} is {}.", "knv"},
+                                       QueryWording{"{} has {} number {}.", "nkv"},
+                                       QueryWording{"To {} they gave the {} number {}.", "nkv"},
+                                       QueryWording{"As {} number, {} keeps {}.", "knv"},
+                                       QueryWording{"Under {} the register lists {} number {}.", "nkv"},
+                                       QueryWording{"The {} number {} belongs to {}.", "kvn"}};
+inline constexpr std::array kCorrected = {
+    QueryWording{"The {} number of {} has changed to {}.", "knv"}, QueryWording{"{} now has {} number {} instead of the old one.", "nkv"},
+    QueryWording{"Correction: {} number {} is the one for {}.", "kvn"}, QueryWording{"By now the {} number of {} is {}.", "knv"}};
+inline constexpr std::array kAsked = {QueryWording{"What is the {} number of {}?", "kn"},
+                                      QueryWording{"Which {} number does {} have?", "kn"},
+                                      QueryWording{"Say which {} number {} has.", "kn"},
+                                      QueryWording{"Tell me the {} number of {}.", "kn"},
+                                      QueryWording{"State the {} number that belongs to {}.", "kn"},
+                                      QueryWording{"We need to know the {} number of {}.", "kn"},
+                                      QueryWording{"Look up the {} number of {}.", "kn"},
+                                      QueryWording{"Find out which {} number {} was given.", "kn"},
+                                      QueryWording{"Write down the {} number of {}.", "kn"},
+                                      QueryWording{"For {}, the {} number is wanted.", "nk"},
+                                      QueryWording{"Somebody asks for the {} number of {}.", "kn"},
+                                      QueryWording{"Please give the {} number of {}.", "kn"}};
+inline constexpr std::array kCancelled = {QueryWording{"The {} number of {} is no longer asked for.", "kn"},
+                                          QueryWording{"Forget the question about the {} number of {}.", "kn"},
+                                          QueryWording{"Leave out the {} number of {} after all.", "kn"},
+                                          QueryWording{"Nobody needs the {} number of {} any more.", "kn"},
+                                          QueryWording{"As for {}, do not answer for the {} number.", "nk"},
+                                          QueryWording{"The question about the {} number of {} is withdrawn.", "kn"}};
+inline constexpr std::array kReplaced = {QueryWording{"Instead of the {} number of {}, give the {} number of {}.", "knKN"},
+                                         QueryWording{"Not the {} number of {} is wanted but the {} number of {}.", "knKN"},
+                                         QueryWording{"Ask for the {} number of {} in place of the {} number of {}.", "KNkn"},
+                                         QueryWording{"Drop the {} number of {} and take the {} number of {}.", "knKN"}};
+inline constexpr std::array kMultiQueryQuestions = {
+    "The text asks for numbers and takes some of the questions back. Answer what is still asked at the end, in the order of asking, as a "
+    "numbered list.",
+    "Which numbers does the text want once everything withdrawn is left out? List them, numbered, in the order in which they were asked "
+    "for.",
+    "Go through the questions in the text. Answer those that were neither withdrawn nor replaced later, in order, one numbered line each.",
+    "Give a numbered list of the numbers asked for in the text, without those that are no longer wanted, in the order of the questions.",
+    "Some of the requests above are cancelled further on. Answer the others in the order in which they are made, as a numbered list.",
+    "Answer every question of the text that stands at its end. Keep their order and number the lines.",
+    "What numbers are still wanted when the text ends? One numbered line for each, in the order in which they were last asked for.",
+    "Somebody reads the text and notes which numbers to report, crossing out what is called off. What numbered list is the result?",
+    "Report the numbers that the text requests, in the order of the requests, as a numbered list; skip the requests that it revokes.",
+    "Of the requests for numbers above, some were called off. Fulfil the rest in order: a numbered list with one number a line.",
+    "Write a numbered list with the answer to each question in the text that nobody took back, first asked first.",
+    "Collect the requests that hold at the end of the text and give the numbers they ask for, in order, as a numbered list.",
+};
+
+/// Of the lists a reader would choose from who found all questions and numbers but not what was taken back or corrected: every question
+/// is in or out, with any of its numbers; the empty list is none. Counted up to this many.
+inline constexpr std::int64_t kMaxQueryGuesses = 4096;
+
+/// "1. 4821\n2. 7310".
+std::string numbered_lines(const std::vector<std::string>& lines);
+/// The step of the gold chain that gives a line: "1. The badge number of Marlow is 4821."
+std::string query_step(std::size_t line, std::string_view kind, std::string_view name, std::string_view number);
+
+}  // namespace longbow::data
