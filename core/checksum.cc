@@ -1,5 +1,6 @@
 #include "core/checksum.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -35,6 +36,8 @@ Word load(const char* from) {
 constexpr std::uint64_t kPrime1 = 0x9E3779B185EBCA87u, kPrime2 = 0xC2B2AE3D27D4EB4Fu, kPrime3 = 0x165667B19E3779F9u;
 constexpr std::uint64_t kPrime4 = 0x85EBCA77C2B2AE63u, kPrime5 = 0x27D4EB2F165667C5u;
 
+constexpr std::size_t kStripe = 32;  // bytes that the four lanes take at once
+
 std::uint64_t xxh_round(std::uint64_t lane, std::uint64_t input) { return std::rotl(lane + input * kPrime2, 31) * kPrime1; }
 
 }  // namespace
@@ -52,19 +55,38 @@ std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc) {
   return ~crc;
 }
 
-std::uint64_t hash64(std::string_view bytes, std::uint64_t seed) {
-  const char* at = bytes.data();
-  std::size_t left = bytes.size();
-  std::uint64_t hash = seed + kPrime5;
-  if (left >= 32) {
-    std::uint64_t lanes[4] = {seed + kPrime1 + kPrime2, seed + kPrime2, seed, seed - kPrime1};
-    for (; left >= 32; at += 32, left -= 32) {
-      for (int i = 0; i < 4; ++i) lanes[i] = xxh_round(lanes[i], load<std::uint64_t>(at + 8 * i));
-    }
-    hash = std::rotl(lanes[0], 1) + std::rotl(lanes[1], 7) + std::rotl(lanes[2], 12) + std::rotl(lanes[3], 18);
-    for (const std::uint64_t lane : lanes) hash = (hash ^ xxh_round(0, lane)) * kPrime1 + kPrime4;
+Hash64::Hash64(std::uint64_t seed) : seed_(seed), lanes_{seed + kPrime1 + kPrime2, seed + kPrime2, seed, seed - kPrime1} {}
+
+void Hash64::add_stripes(std::string_view& bytes) {
+  for (; bytes.size() >= kStripe; bytes.remove_prefix(kStripe)) {
+    for (int i = 0; i < 4; ++i) lanes_[i] = xxh_round(lanes_[i], load<std::uint64_t>(bytes.data() + 8 * i));
   }
-  hash += bytes.size();
+}
+
+void Hash64::add(std::string_view bytes) {
+  num_bytes_ += bytes.size();
+  if (!rest_.empty()) {
+    const std::size_t missing = std::min(kStripe - rest_.size(), bytes.size());
+    rest_ += bytes.substr(0, missing);
+    bytes.remove_prefix(missing);
+    if (rest_.size() < kStripe) return;
+    std::string_view stripe = rest_;
+    add_stripes(stripe);
+    rest_.clear();
+  }
+  add_stripes(bytes);
+  rest_ = bytes;
+}
+
+std::uint64_t Hash64::value() const {
+  std::uint64_t hash = seed_ + kPrime5;
+  if (num_bytes_ >= kStripe) {
+    hash = std::rotl(lanes_[0], 1) + std::rotl(lanes_[1], 7) + std::rotl(lanes_[2], 12) + std::rotl(lanes_[3], 18);
+    for (const std::uint64_t lane : lanes_) hash = (hash ^ xxh_round(0, lane)) * kPrime1 + kPrime4;
+  }
+  hash += num_bytes_;
+  const char* at = rest_.data();
+  std::size_t left = rest_.size();
   for (; left >= 8; at += 8, left -= 8) hash = std::rotl(hash ^ xxh_round(0, load<std::uint64_t>(at)), 27) * kPrime1 + kPrime4;
   if (left >= 4) {
     hash = std::rotl(hash ^ load<std::uint32_t>(at) * kPrime1, 23) * kPrime2 + kPrime3;
@@ -75,6 +97,12 @@ std::uint64_t hash64(std::string_view bytes, std::uint64_t seed) {
   hash = (hash ^ hash >> 33) * kPrime2;
   hash = (hash ^ hash >> 29) * kPrime3;
   return hash ^ hash >> 32;
+}
+
+std::uint64_t hash64(std::string_view bytes, std::uint64_t seed) {
+  Hash64 hash(seed);
+  hash.add(bytes);
+  return hash.value();
 }
 
 }  // namespace longbow

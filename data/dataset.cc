@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
+#include <fstream>
 
 #include "core/checksum.h"
 #include "core/errors.h"
@@ -26,19 +26,6 @@ std::string checked_relative(const std::string& file, const std::string& dir) {
   if (file.empty() || leaves)
     throw UserError(concat("manifest: expected a file inside the data set, got \"", file, "\" (", dir, "/", kManifestName, ")"));
   return file;
-}
-
-Json quantiles(std::vector<double> values) {
-  Json json = Json::object();
-  if (values.empty()) return json;
-  std::sort(values.begin(), values.end());
-  double sum = 0;
-  for (const double value : values) sum += value;
-  json["min"] = values.front();
-  json["median"] = values[values.size() / 2];
-  json["mean"] = sum / static_cast<double>(values.size());
-  json["max"] = values.back();
-  return json;
 }
 
 }  // namespace
@@ -96,47 +83,23 @@ Json read_manifest(const std::string& dir) {
   return fs::exists(path) ? read_json_file(path) : Json();
 }
 
-std::string file_digest(std::string_view bytes) {
+std::string digest_text(std::uint64_t hash) {
   constexpr std::string_view kHex = "0123456789abcdef";
-  const std::uint64_t hash = hash64(bytes);
   std::string text;
   for (int shift = 60; shift >= 0; shift -= 4) text += kHex[(hash >> shift) & 15];
   return text;
 }
 
-Json statistics(const std::vector<Item>& items) {
-  constexpr int kDepthBins = 10;
-  std::vector<double> tokens, bytes, candidates;
-  std::vector<std::int64_t> depths(kDepthBins, 0);
-  std::map<std::string, std::int64_t> answers, bins;
-  for (const Item& item : items) {
-    if (item.num_tokens > 0) tokens.push_back(static_cast<double>(item.num_tokens));
-    const std::size_t length = item.messages.back().content.size();
-    bytes.push_back(static_cast<double>(length));
-    if (const Json* count = item.difficulty.find("num_candidates"); count && count->is_number()) candidates.push_back(count->as_number());
-    for (const EvidenceSpan& span : item.evidence) {
-      const double depth = static_cast<double>(span.start) / static_cast<double>(std::max<std::size_t>(length, 1));
-      ++depths[std::clamp(static_cast<int>(depth * kDepthBins), 0, kDepthBins - 1)];
-    }
-    ++answers[item.answer.answers.front()];
-    ++bins[item.length_bin];
-  }
-  Json json = Json::object();
-  json["items"] = static_cast<std::int64_t>(items.size());
-  json["tokens"] = quantiles(std::move(tokens));
-  json["bytes"] = quantiles(std::move(bytes));
-  json["num_candidates"] = quantiles(std::move(candidates));
-  json["length_bins"] = Json::object();
-  for (const auto& [bin, count] : bins) json["length_bins"][bin] = count;
-  json["evidence_depth"] = Json::array();  // tenths of the message
-  for (const std::int64_t count : depths) json["evidence_depth"].push_back(count);
-  const auto most = std::max_element(answers.begin(), answers.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  json["answers"]["different"] = static_cast<std::int64_t>(answers.size());
-  if (most != answers.end()) {
-    json["answers"]["most_common"] = most->first;
-    json["answers"]["most_common_share"] = static_cast<double>(most->second) / static_cast<double>(items.size());
-  }
-  return json;
+std::string bytes_digest(std::string_view bytes) { return digest_text(hash64(bytes)); }
+
+std::string file_digest(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw UserError(concat("data set: expected a readable file, got none (", path, ")"));
+  std::vector<char> block(1 << 20);
+  Hash64 hash;
+  while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0)
+    hash.add({block.data(), static_cast<std::size_t>(file.gcount())});
+  return digest_text(hash.value());
 }
 
 }  // namespace longbow::data

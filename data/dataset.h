@@ -28,10 +28,9 @@ std::vector<std::string> dataset_files(const std::string& dir);
 /// DIR/manifest.json, or null when there is none.
 Json read_manifest(const std::string& dir);
 
-/// Of a file's bytes, as the manifest states it: 16 hexadecimal digits.
-std::string file_digest(std::string_view bytes);
-
-/// What people and scripts want to know of a file: counts, lengths, depth of evidence, candidates, distribution of answers.
-Json statistics(const std::vector<Item>& items);
+/// Of bytes, or of a file's, as the manifest states it: 16 hexadecimal digits.
+std::string digest_text(std::uint64_t hash);
+std::string bytes_digest(std::string_view bytes);
+std::string file_digest(const std::string& path);
 
 }  // namespace longbow::data

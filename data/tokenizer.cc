@@ -327,6 +327,10 @@ std::string Tokenizer::decode(const std::vector<std::int32_t>& tokens, bool skip
 std::int32_t Tokenizer::bos_id() const { return state_->bos; }
 std::int32_t Tokenizer::eos_id() const { return state_->eos; }
 std::int32_t Tokenizer::pad_id() const { return state_->pad; }
+bool Tokenizer::words_apart() const {
+  const auto holds_space = [](const auto& token) { return token.first.find(' ') != std::string::npos; };
+  return state_->words_apart && std::none_of(state_->added.begin(), state_->added.end(), holds_space);
+}
 int Tokenizer::vocab_size() const { return static_cast<int>(state_->pieces.size()); }
 std::int32_t Tokenizer::piece_id(std::string_view piece) const { return state_->find(piece); }
 

@@ -24,6 +24,8 @@ class Tokenizer {
   std::int32_t eos_id() const;  // <|end|>
   std::int32_t pad_id() const;
   int vocab_size() const;
+  /// Whether each word with the spaces before it gives the same ids alone as inside a text, so that counts of words add up.
+  bool words_apart() const;
   /// Id of one piece, or -1.
   std::int32_t piece_id(std::string_view piece) const;
 

@@ -3,12 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/config.h"
 #include "core/json.h"
-#include "data/tasks/gates.h"
+#include "data/tasks/entry_build.h"
 
 namespace longbow::data {
 
@@ -18,6 +19,8 @@ struct DatasetRecipe {
   std::string tokenizer;
   double chars_per_token = 0;
   std::string wordnet = kWordNetDirectory;
+  std::optional<TextSource> corpus;
+  bool skip_bad_lines = false;
   Json tasks = Json::array();
   std::vector<std::string> decontaminate;
 
@@ -32,6 +35,9 @@ struct DatasetRecipe {
              .min = 0,
              .max = 32});
     v.field("wordnet", wordnet, {.help = "Folder of WordNet's dict files."});
+    v.optional_section("corpus", corpus, "Text of your own as filler; without it WordNet's definitions.");
+    v.field("skip_bad_lines", skip_bad_lines,
+            {.help = "Count bad lines of questions and corpora and go on, instead of stopping at the first."});
     v.field("tasks", tasks, {.help = "One object for each file: task, count, max_tokens, split, and the task's knobs.", .required = true});
     v.field("decontaminate", decontaminate, {.help = "Files whose runs of 13 words no item may hold."});
   }
@@ -40,14 +46,13 @@ struct DatasetRecipe {
 /// Reads and validates; throws UserError.
 DatasetRecipe read_dataset_recipe(const Json& json, const std::string& source);
 
-/// By the recipe's rule: tokens of the templated prompt by its tokenizer, or bytes / chars_per_token.
-TokenCounter make_token_counter(const std::string& tokenizer_dir, double chars_per_token);
-
 struct BuildOptions {
   std::string out_dir;
-  int num_threads = 0;             // 0: all processors; the bytes written are the same for any number
-  CompletionScorer score;          // for the oracle gate
-  const Corpus* corpus = nullptr;  // prepared already; null: the recipe's WordNet is read
+  int num_threads = 0;              // 0: all processors; the bytes written are the same for any number
+  CompletionScorer score;           // for the oracle gate
+  const Corpus* corpus = nullptr;   // prepared already; null: the recipe's WordNet is read
+  PassRates pass_rates = {};        // of the model whose pass band items must lie in; empty: that gate is not asked for
+  std::string pass_band_name = "";  // names model and samples: a file made with others is not kept
 };
 
 /// Writes OUT/<task>.jsonl (train), OUT/heldout/<task>.jsonl, and at last OUT/manifest.json, whose content it returns. Files that an

@@ -1,20 +1,25 @@
 #include "data/tasks/check.h"
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
 
-#include "core/line_reader.h"
 #include "core/thread_pool.h"
 #include "data/dataset.h"
+#include "data/item_statistics.h"
+#include "data/tasks/bot_tally.h"
 #include "data/tasks/build.h"
-#include "data/tasks/shortcut_bots.h"
+#include "data/tasks/foreign_item.h"
+#include "data/tasks/token_counter.h"
 
 namespace longbow::data {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t kChunk = 256;  // items in memory at once
 
 // A manifest's recipe, as far as it can be read; a foreign data set has none.
 DatasetRecipe recipe_of(const Json& manifest) {
@@ -34,19 +39,77 @@ const Json* manifest_entry(const Json& manifest, const std::string& file) {
 
 struct Judged {
   std::optional<GateFailure> failure;
-  std::vector<bool> bots;
-  std::size_t num_candidates = 0;
+  std::optional<BotAnswers> bots;
 };
 
-Judged judge(const Item& item, const GateKeeper& gates) {
-  Judged judged;
-  const Reading reading = read_item(item, gates.corpus);
-  judged.failure = gates.judge(item, reading);
-  // An item without a reading has nothing for the bots to work on.
-  if (reading.problem.empty()) judged.bots = run_bots(item, reading);
-  judged.num_candidates = reading.guesses.size();
-  return judged;
-}
+// Everything about one file, item by item in its order.
+class FileCheck {
+ public:
+  FileCheck(std::string file, const GateKeeper& gates, ThreadPool& pool, std::set<std::string>& ids, std::vector<CheckFailure>& failures)
+      : file_(std::move(file)), gates_(gates), pool_(pool), ids_(ids), failures_(failures) {
+    for (const Gate gate : kGates) {
+      if (gate != Gate::pass_band) counts_[name_of(gate)] = 0;
+    }
+  }
+
+  Json run(const std::string& path) {
+    for_each_item(path, [&](Item item, const std::string&) {
+      chunk_.push_back(std::move(item));
+      if (chunk_.size() == kChunk) judge_chunk();
+    });
+    judge_chunk();
+    Json json = Json::object();
+    json["file"] = file_;
+    json["tasks"] = Json::array();
+    for (const auto& [task, tally] : tallies_) {
+      if (const auto bot = tally.failure())
+        fail("", name_of(Gate::bots),
+             concat("expected the bot \"", bot->bot, "\" at chance (at most ", bot->allowed, "), got ", bot->accuracy));
+      json["tasks"].push_back(task);
+    }
+    json["failures"] = counts_;
+    json["bots"] = tallies_.empty() ? BotTally("").to_json() : tallies_.begin()->second.to_json();
+    for (const auto& [task, tally] : tallies_) json["bots_by_task"][task] = tally.to_json();
+    json["statistics"] = statistics_.to_json();
+    return json;
+  }
+
+  void fail(std::string item, std::string_view gate, std::string reason) {
+    if (Json* count = counts_.find(gate)) *count = count->as_integer() + 1;
+    failures_.push_back({file_, std::move(item), std::string(gate), std::move(reason)});
+  }
+
+ private:
+  void judge_chunk() {
+    std::vector<Judged> judged(chunk_.size());
+    pool_.parallel_for(static_cast<std::int64_t>(chunk_.size()), [&](std::int64_t i, int) {
+      const Item& item = chunk_[static_cast<std::size_t>(i)];
+      Judged& one = judged[static_cast<std::size_t>(i)];
+      const Reading reading = is_foreign(item) ? read_foreign_item(item) : read_item(item, gates_.corpus);
+      one.failure = is_foreign(item) ? gates_.judge_foreign(item, reading) : gates_.judge(item, reading);
+      // An item without a reading has nothing for the bots to work on.
+      if (reading.problem.empty()) one.bots = run_bots(item, reading);
+    });
+    for (std::size_t i = 0; i < chunk_.size(); ++i) {
+      const Item& item = chunk_[i];
+      if (!ids_.insert(item.id).second) fail(item.id, name_of(Gate::construction), "its id occurs twice in the data set");
+      if (judged[i].failure) fail(item.id, name_of(judged[i].failure->gate), judged[i].failure->reason);
+      if (judged[i].bots) tallies_.try_emplace(item.task, item.task).first->second.add(*judged[i].bots);
+      statistics_.add(item);
+    }
+    chunk_.clear();
+  }
+
+  std::string file_;
+  const GateKeeper& gates_;
+  ThreadPool& pool_;
+  std::set<std::string>& ids_;
+  std::vector<CheckFailure>& failures_;
+  std::vector<Item> chunk_;
+  std::map<std::string, BotTally> tallies_;
+  ItemStatistics statistics_;
+  Json counts_ = Json::object();
+};
 
 }  // namespace
 
@@ -57,46 +120,23 @@ CheckReport check_dataset(const std::string& dir, const CheckOptions& options) {
   std::optional<Corpus> loaded;
   if (options.corpus == nullptr) loaded.emplace(WordNet::load(options.wordnet.empty() ? recipe.wordnet : options.wordnet));
   const Corpus& corpus = loaded ? *loaded : *options.corpus;
-  const NgramIndex contamination(recipe.decontaminate);
+  const NgramIndex contamination(options.decontaminate.empty() ? recipe.decontaminate : options.decontaminate);
   GateKeeper gates{corpus, contamination, options.score, nullptr};
-  const bool has_tokenizer = !recipe.tokenizer.empty() && fs::exists(fs::path(recipe.tokenizer) / "tokenizer.model");
-  if (has_tokenizer) gates.count_tokens = make_token_counter(recipe.tokenizer, 0);
+  const bool recounts = has_tokenizer(recipe.tokenizer);
+  if (recounts) gates.count_tokens = make_token_counter(recipe.tokenizer, 0);
 
   CheckReport report;
-  report.json["num_tokens"] = has_tokenizer ? "recounted" : "not recounted: the tokenizer is not at hand";
+  report.json["num_tokens"] = recounts ? "recounted" : "not recounted: the tokenizer is not at hand";
   report.json["files"] = Json::array();
   ThreadPool pool(options.num_threads);
   std::set<std::string> ids;
   for (const std::string& file : files) {
     const std::string path = (fs::path(dir) / file).string();
-    const std::vector<Item> items = read_items(path);
-    std::vector<Judged> judged(items.size());
-    pool.parallel_for(static_cast<std::int64_t>(items.size()), [&](std::int64_t i, int) { judged[i] = judge(items[i], gates); });
-
-    Json failures = Json::object();
-    for (const Gate gate : kGates) failures[name_of(gate)] = 0;
-    const auto fail = [&](std::string item, std::string_view gate, std::string reason) {
-      if (Json* count = failures.find(gate)) *count = count->as_integer() + 1;
-      report.failures.push_back({file, std::move(item), std::string(gate), std::move(reason)});
-    };
-    BotTally tally;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      if (!ids.insert(items[i].id).second) fail(items[i].id, name_of(Gate::construction), "its id occurs twice in the data set");
-      if (judged[i].failure) fail(items[i].id, name_of(judged[i].failure->gate), judged[i].failure->reason);
-      if (!judged[i].bots.empty()) tally.add(items[i].answer.answers.front(), judged[i].bots, judged[i].num_candidates);
-    }
-    if (const auto bot = tally.failure()) {
-      fail("", name_of(Gate::bots),
-           concat("expected the bot \"", bot->bot, "\" at chance (at most ", bot->allowed, "), got ", bot->accuracy));
-    }
-    if (const Json* entry = manifest_entry(manifest, file); entry != nullptr && entry->at("digest") != Json(file_digest(read_file(path)))) {
-      fail("", "manifest", concat("expected the digest ", entry->at("digest").dump(), ", got \"", file_digest(read_file(path)), "\""));
-    }
-    Json one = Json::object();
-    one["file"] = file;
-    one["failures"] = std::move(failures);
-    one["bots"] = tally.to_json();
-    one["statistics"] = statistics(items);
+    FileCheck check(file, gates, pool, ids, report.failures);
+    Json one = check.run(path);
+    const Json* entry = manifest_entry(manifest, file);
+    if (const std::string digest = entry ? file_digest(path) : ""; entry && entry->at("digest") != Json(digest))
+      check.fail("", "manifest", concat("expected the digest ", entry->at("digest").dump(), ", got \"", digest, "\""));
     report.json["files"].push_back(std::move(one));
   }
   report.json["failures"] = Json::array();

@@ -18,17 +18,19 @@ struct CheckFailure {
 
 struct CheckReport {
   std::vector<CheckFailure> failures;
-  Json json;  // per file: items, bots, statistics, failures of each gate; "num_tokens": "recounted" or why not
+  Json json;  // per file: tasks, bots, statistics, failures of each gate; "num_tokens": "recounted" or why not
 };
 
 struct CheckOptions {
   std::string wordnet;     // empty: the manifest's, else Debian's
   CompletionScorer score;  // for the oracle gate
   int num_threads = 0;
-  const Corpus* corpus = nullptr;  // prepared already; null: WordNet is read
+  const Corpus* corpus = nullptr;               // prepared already; null: WordNet is read
+  std::vector<std::string> decontaminate = {};  // empty: the manifest's files
 };
 
-/// Throws UserError when the folder, the manifest or a line cannot be read, FILE:LINE named.
+/// Items of tasks that are not ours pass the gates that need no builder (foreign_item.h). Throws UserError when the folder, the manifest or
+/// a line cannot be read, FILE:LINE named.
 CheckReport check_dataset(const std::string& dir, const CheckOptions& options);
 
 }  // namespace longbow::data

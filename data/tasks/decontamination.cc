@@ -1,48 +1,71 @@
 #include "data/tasks/decontamination.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/line_reader.h"
-#include "core/random.h"
-#include "data/tasks/phrase.h"
+#include "data/tasks/word_hash.h"
 
 namespace longbow::data {
 namespace {
 
-std::string joined(const std::vector<std::string>& words, std::size_t from, std::size_t count) {
-  std::string text;
-  for (std::size_t i = from; i < from + count; ++i) text += words[i] + " ";
-  return text;
-}
+constexpr std::uint64_t kBase = 0x9E3779B97F4A7C15u;
+constexpr std::uint64_t kBaseToWords = [] {  // kBase ^ kWords
+  std::uint64_t power = 1;
+  for (std::size_t i = 0; i < NgramIndex::kWords; ++i) power *= kBase;
+  return power;
+}();
+
+// The hash of the last kWords words, as they come one by one: a polynomial, so that a word leaves as cheaply as it enters.
+class RollingHash {
+ public:
+  /// False until there are kWords words. `start`: any number that goes with the word.
+  bool add(std::uint64_t word, std::size_t start) {
+    Place& place = places_[count_++ % NgramIndex::kWords];
+    value_ = value_ * kBase + word - place.word * kBaseToWords;
+    place = {word, start};
+    return count_ >= NgramIndex::kWords;
+  }
+  std::uint64_t value() const { return value_; }
+  /// What came with the first of the words.
+  std::size_t first_start() const { return places_[count_ % NgramIndex::kWords].start; }
+
+ private:
+  struct Place {
+    std::uint64_t word = 0;
+    std::size_t start = 0;
+  };
+  std::array<Place, NgramIndex::kWords> places_{};
+  std::size_t count_ = 0;
+  std::uint64_t value_ = 0;
+};
 
 }  // namespace
 
 NgramIndex::NgramIndex(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     LineReader reader(path);
-    std::vector<std::string> words;  // the last line's tail stays, so that runs cross line ends
+    RollingHash run;  // runs cross line ends
     for (std::string line; reader.next(line);) {
       for (std::size_t at = line.find("\\n"); at != std::string::npos; at = line.find("\\n", at))
         line.replace(at, 2, "  ");  // JSON's line ends
-      for (std::string& word : lower_words(line)) words.push_back(std::move(word));
-      for (std::size_t i = 0; i + kWords <= words.size(); ++i) hashes_.insert(stable_hash(joined(words, i, kWords)));
-      words.erase(words.begin(), words.end() - static_cast<std::ptrdiff_t>(std::min(words.size(), kWords - 1)));
+      for_each_word(line, [&](std::uint64_t word, std::size_t start, std::size_t) {
+        if (run.add(word, start)) hashes_.insert(run.value());
+      });
     }
   }
   for (const std::uint64_t hash : hashes_) digest_ += hash;  // a sum, since a set has no order
 }
 
 std::string NgramIndex::shared_with(std::string_view text) const {
-  if (hashes_.empty()) return "";
-  const std::vector<std::string> words = lower_words(text);
-  for (std::size_t i = 0; i + kWords <= words.size(); ++i) {
-    std::string run = joined(words, i, kWords);
-    if (hashes_.count(stable_hash(run)) > 0) {
-      run.pop_back();
-      return run;
-    }
-  }
-  return "";
+  std::string found;
+  if (hashes_.empty()) return found;
+  RollingHash run;
+  for_each_word(text, [&](std::uint64_t word, std::size_t start, std::size_t end) {
+    const bool is_full = run.add(word, start);
+    if (is_full && found.empty() && hashes_.count(run.value()) > 0) found = text.substr(run.first_start(), end - run.first_start());
+  });
+  return found;
 }
 
 }  // namespace longbow::data

@@ -21,6 +21,13 @@ std::int64_t integer_or(const Json& object, std::string_view key, std::int64_t f
   return found != nullptr && found->is_integer() ? found->as_integer() : fallback;
 }
 
+// An item without a stored length was built without a tokenizer.
+std::string length_problem(const Item& item, const TokenCounter& count_tokens) {
+  if (item.num_tokens == 0 || !count_tokens) return "";
+  const std::int64_t counted = count_tokens(item.messages.back().content);
+  return counted == item.num_tokens ? "" : concat("expected num_tokens ", item.num_tokens, ", got ", counted, " from the tokenizer");
+}
+
 std::string construction_problem(const Item& item, const Reading& reading, const TokenCounter& count_tokens) {
   if (!reading.problem.empty()) return reading.problem;
   const std::string& content = item.messages.back().content;
@@ -45,12 +52,7 @@ std::string construction_problem(const Item& item, const Reading& reading, const
     return concat("expected at most 2% below ", limit, " tokens, got ", item.num_tokens);
   if (item.length_bin != length_bin(item.num_tokens))
     return concat("expected length_bin ", length_bin(item.num_tokens), ", got ", item.length_bin);
-  if (count_tokens) {
-    const std::int64_t counted_tokens = count_tokens(content);
-    if (counted_tokens != item.num_tokens)
-      return concat("expected num_tokens ", item.num_tokens, ", got ", counted_tokens, " from the tokenizer");
-  }
-  return "";
+  return length_problem(item, count_tokens);
 }
 
 std::string oracle_problem(const Item& item, const Reading& reading, const CompletionScorer& score) {
@@ -84,6 +86,8 @@ std::string_view name_of(Gate gate) {
       return "uniqueness";
     case Gate::decontamination:
       return "decontamination";
+    case Gate::pass_band:
+      return "pass_band";
   }
   return "";
 }
@@ -93,10 +97,23 @@ std::optional<GateFailure> GateKeeper::judge(const Item& item, const Reading& re
     return GateFailure{Gate::construction, std::move(problem)};
   if (std::string problem = oracle_problem(item, reading, score); !problem.empty()) return GateFailure{Gate::oracle, std::move(problem)};
   if (std::string problem = uniqueness_problem(item, reading); !problem.empty()) return GateFailure{Gate::uniqueness, std::move(problem)};
-  if (const std::string run = contamination.shared_with(item.messages.back().content); !run.empty()) {
-    return GateFailure{Gate::decontamination, concat("13 words of a named file: \"", run, "\"")};
-  }
-  return std::nullopt;
+  return contaminated(item);
+}
+
+std::optional<GateFailure> GateKeeper::judge_foreign(const Item& item, const Reading& reading) const {
+  if (!reading.problem.empty()) return GateFailure{Gate::construction, reading.problem};
+  if (std::string problem = length_problem(item, count_tokens); !problem.empty())
+    return GateFailure{Gate::construction, std::move(problem)};
+  const std::string completion = concat("The answer is ", item.answer.answers.front(), ".");
+  if (const double value = score ? score(item, completion) : 1.0; value != 1.0)
+    return GateFailure{Gate::oracle, concat("expected score 1 for \"", completion, "\", got ", value)};
+  return contaminated(item);
+}
+
+std::optional<GateFailure> GateKeeper::contaminated(const Item& item) const {
+  const std::string run = contamination.shared_with(item.messages.back().content);
+  if (run.empty()) return std::nullopt;
+  return GateFailure{Gate::decontamination, concat("13 words of a named file: \"", run, "\"")};
 }
 
 }  // namespace longbow::data

@@ -12,9 +12,10 @@
 
 namespace longbow::data {
 
-/// In the order in which they are applied. `bots` judges the whole file (shortcut_bots.h), the others each item.
-enum class Gate { construction, bots, oracle, uniqueness, decontamination };
-inline constexpr Gate kGates[] = {Gate::construction, Gate::bots, Gate::oracle, Gate::uniqueness, Gate::decontamination};
+/// In the order in which they are applied. `bots` judges the whole file (bot_tally.h), `pass_band` asks a model and only where one is
+/// named (entry_build.h), the others judge each item by itself.
+enum class Gate { construction, bots, oracle, uniqueness, decontamination, pass_band };
+inline constexpr Gate kGates[] = {Gate::construction, Gate::bots, Gate::oracle, Gate::uniqueness, Gate::decontamination, Gate::pass_band};
 std::string_view name_of(Gate gate);
 
 struct GateFailure {
@@ -35,6 +36,11 @@ struct GateKeeper {
   /// candidates, at the stored length; oracle: the gold chain alone gives the answer, and the reward says 1; uniqueness: the
   /// text supports the gold answer and no other; decontamination: no run of 13 words of a named file.
   std::optional<GateFailure> judge(const Item& item, const Reading& reading) const;
+  /// Of an item that no builder of ours made: its form and stored length; the reward says 1 to its answer; decontamination.
+  std::optional<GateFailure> judge_foreign(const Item& item, const Reading& reading) const;
+
+ private:
+  std::optional<GateFailure> contaminated(const Item& item) const;
 };
 
 }  // namespace longbow::data

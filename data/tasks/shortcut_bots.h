@@ -1,47 +1,33 @@
-// Bots that answer without doing the task. A data set on which one of them beats chance teaches the shortcut instead.
+// Bots that answer without doing the task. A data set on which one of them beats chance teaches the shortcut instead. These answer
+// each item by itself; bot_tally.h adds those that need the whole file, and judges them all.
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "core/json.h"
 #include "data/tasks/reading.h"
 
 namespace longbow::data {
 
 /// bm25 and keyword: the candidate in, or nearest to, the sentence most like the question; nearest: the one nearest to the
-/// question's rarest word; first, last, most_frequent; random: any of the guesses; constant: the file's most common answer.
-const std::vector<std::string>& bot_names();
+/// question's rarest word; first, last, middle: by place in the text; most_frequent; longest, shortest: of the candidates' texts; id: the
+/// one that the number in the item's id points at; random: any of the guesses. Ties go to the first, or by chance where that is a bot too.
+const std::vector<std::string>& item_bot_names();
+/// A task's own bots, whose answers its reading gives (Reading::shortcuts); empty for most.
+std::vector<std::string> task_bot_names(std::string_view task);
 
-/// For each bot but the last (constant), whether its answer is the gold one.
-std::vector<bool> run_bots(const Item& item, const Reading& reading);
-
-/// How the bots do on a data set, against the chance of one in num_candidates.
-class BotTally {
- public:
-  BotTally();
-  void add(const std::string& gold, const std::vector<bool>& right, std::size_t num_candidates);
-
-  struct Row {
-    std::string bot;
-    double accuracy = 0;
-    double chance = 0;
-    double allowed = 0;  // chance, plus four standard errors, plus a point
-  };
-  std::vector<Row> rows() const;
-  /// The first bot above what is allowed.
-  std::optional<Row> failure() const;
-  Json to_json() const;
-
- private:
-  std::int64_t items_ = 0;
-  double chance_sum_ = 0;
-  double variance_sum_ = 0;
-  std::map<std::string, std::int64_t> answers_;
-  std::vector<std::int64_t> right_;
+/// What one item tells the tally.
+struct BotAnswers {
+  std::vector<bool> right;         // of the bots above, in their order, then the task's
+  std::size_t num_candidates = 0;  // that a guesser who knows the form chooses from
+  std::string gold;                // as short_answer() has it
+  int num_different = 0;           // candidates, each once, in the order in which they first appear …
+  int gold_rank = -1;              // … and the gold one's place among them, from 0; -1 when it is none of them
 };
+
+/// Thread-safe. Cost: linear in the message.
+BotAnswers run_bots(const Item& item, const Reading& reading);
 
 }  // namespace longbow::data

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -33,6 +34,20 @@ TEST(Hash64, MatchesPublishedXxh64) {
   EXPECT_EQ(hash64(""), 0xEF46DB3751D8E999u);
   EXPECT_EQ(hash64("a"), 0xD24EC4F1A98C6E5Bu);
   EXPECT_EQ(hash64("abc"), 0x44BC2CF5AD770999u);
+}
+
+TEST(Hash64, TakesBytesInPieces) {
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += static_cast<char>(i * 7);
+  for (std::size_t first = 0; first <= text.size(); first += 3) {
+    for (const std::size_t second : {std::size_t{0}, std::size_t{1}, std::size_t{31}, std::size_t{33}}) {
+      Hash64 hash(5);
+      hash.add(std::string_view(text).substr(0, first));
+      hash.add(std::string_view(text).substr(first, second));
+      hash.add(std::string_view(text).substr(std::min(text.size(), first + second)));
+      EXPECT_EQ(hash.value(), hash64(text, 5)) << first << ", " << second;
+    }
+  }
 }
 
 // zstd ends a frame with the low half of its content's XXH64: an oracle for every length.

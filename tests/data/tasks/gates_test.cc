@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "data/tasks/shortcut_bots.h"
+#include "data/tasks/bot_tally.h"
 #include "tests/data/tasks/task_fixture.h"
 
 namespace longbow::data {
@@ -134,55 +134,146 @@ TEST(Gates, DecontaminationFindsThirteenWords) {
 TEST(Bots, AreAtChanceOnWhatTheBuildersMake) {
   for (const std::string& task : task_names()) {
     const auto builder = builder_of(R"({"task":")" + task + "\"}");
-    BotTally tally;
+    BotTally tally(task);
     for (std::int64_t index = 0; index < 300; ++index) {
       const auto item = builder->build(6, index, count_quarter_bytes);
       if (!item) continue;
       const Reading reading = read_item(*item, test_corpus());
-      tally.add(item->answer.answers[0], run_bots(*item, reading), reading.guesses.size());
+      tally.add(run_bots(*item, reading));
     }
     for (const BotTally::Row& row : tally.rows()) EXPECT_LE(row.accuracy, row.allowed) << task << ", " << row.bot;
   }
 }
 
-TEST(Bots, SolveAnItemWithAShortcut) {
+// The bots that are right about an item whose answer is `gold`; candidates and place of the numbers are LongMath's.
+std::vector<std::string> right_bots(const std::string& context, const std::string& gold, const std::string& id = "x-1") {
   Item item;
-  item.id = "x";
+  item.id = id;
   item.task = "long_math";
   item.question = "How many pears does Dorwin have?";
-  item.messages = {{"user", "A stone. A word about Dorwin and pears, 7 of them. Some 3 more, and 3.\n\nQuestion: " + item.question}};
-  item.answer.answers = {"7"};
-  item.gold_chain = {"Dorwin has 7."};
-  const std::vector<bool> right = run_bots(item, read_item(item, test_corpus()));
-  const auto of = [&](const std::string& bot) {
-    return right[std::find(bot_names().begin(), bot_names().end(), bot) - bot_names().begin()];
+  item.messages = {{"user", context + "\n\nQuestion: " + item.question}};
+  item.answer.answers = {gold};
+  item.gold_chain = {"Dorwin has " + gold + "."};
+  const BotAnswers answers = run_bots(item, read_item(item, test_corpus()));
+  std::vector<std::string> right;
+  for (std::size_t i = 0; i < answers.right.size(); ++i) {
+    if (answers.right[i]) right.push_back(item_bot_names()[i]);
+  }
+  return right;
+}
+
+TEST(Bots, EachSolvesTheItemWithItsShortcut) {
+  const struct {
+    const char* bot;
+    const char* context;
+    const char* gold;
+  } cases[] = {
+      {"bm25", "A stone of 5. A word about Dorwin and pears, 7 of them. Some 3 more.", "7"},
+      {"keyword", "A stone of 5. Pears of Dorwin, and 7 of them. Dorwin and 3.", "7"},
+      {"nearest", "How many 5. How many 6. Many 4. Dorwin has 7. How many 3.", "7"},
+      {"first", "A stone of 7. A word about pears, 5 of them. Some 3 more.", "7"},
+      {"last", "A stone of 3. A word about pears, 5 of them. Some 7 more.", "7"},
+      {"middle", "A stone of 3. A word about 7 of them. Some 5 more.", "7"},
+      {"most_frequent", "A stone of 3. A word about 7 of them. Some 5 more, 7 in all.", "7"},
+      {"longest", "A stone of 3. A word about 70 of them. Some 5 more.", "70"},
+      {"shortest", "A stone of 33. A word about 7 of them. Some 55 more.", "7"},
+      {"id", "A stone of 3. A word about 7 of them. Some 5 more.", "7"},  // number 1 of three
   };
-  for (const char* bot : {"bm25", "keyword", "nearest", "first"}) EXPECT_TRUE(of(bot)) << bot;
-  for (const char* bot : {"last", "most_frequent"}) EXPECT_FALSE(of(bot)) << bot;
+  for (const auto& test : cases) EXPECT_THAT(right_bots(test.context, test.gold), ::testing::Contains(test.bot)) << test.context;
+  EXPECT_THAT(right_bots("A stone of 3. A word about 7 of them. Some 5 more.", "7", "x-20"), ::testing::Not(::testing::Contains("id")));
+  EXPECT_THAT(right_bots("A stone of 3. A word about Dorwin and pears, 7 of them. Some 5 more.", "5"), ::testing::ElementsAre("last"));
+}
+
+BotAnswers answers_of(const std::string& gold, int gold_rank, std::size_t num_candidates) {
+  return {std::vector<bool>(item_bot_names().size(), false), num_candidates, gold, static_cast<int>(num_candidates), gold_rank};
+}
+
+double accuracy_of(const BotTally& tally, const std::string& bot) { return tally.to_json().at("accuracy").at(bot).as_number(); }
+
+TEST(Bots, LearnedOnesFindWhatAFileRepeats) {
+  const struct {
+    const char* bot;
+    BotAnswers (*item)(Rng& rng, int i);
+  } cases[] = {
+      {"answer_prior", [](Rng& rng, int) { return answers_of(rng.below(3) == 0 ? "7" : concat(rng.next_u64()), -1, 8); }},
+      {"position",
+       [](Rng& rng, int) { return answers_of(concat(rng.next_u64()), rng.below(3) == 0 ? 5 : static_cast<int>(rng.below(8)), 8); }},
+      {"position_from_end",
+       [](Rng& rng, int) {
+         const int different = static_cast<int>(8 + rng.below(40));
+         BotAnswers answers = answers_of(concat(rng.next_u64()), different - 2, 8);
+         answers.num_different = different;
+         return answers;
+       }},
+      {"order", [](Rng& rng, int i) { return answers_of(concat(rng.next_u64()), i / 6 % 8, 8); }},  // moves on every sixth item
+      {"repeat", [](Rng&, int i) { return answers_of(concat(i / 2), -1, 8); }},
+  };
+  for (const auto& test : cases) {
+    Rng rng(1, {stable_hash(test.bot)});
+    BotTally tally("long_math");
+    for (int i = 0; i < 600; ++i) tally.add(test.item(rng, i));
+    const auto failure = tally.failure();
+    ASSERT_TRUE(failure) << test.bot;
+    EXPECT_EQ(failure->bot, test.bot);
+  }
+}
+
+TEST(Bots, LearnedOnesFindNothingInNoise) {
+  Rng rng(3, {});
+  BotTally tally("long_math");
+  for (int i = 0; i < 2000; ++i) tally.add(answers_of(concat(rng.below(8)), static_cast<int>(rng.below(8)), 8));
+  EXPECT_FALSE(tally.failure()) << tally.to_json().dump(2);
+  EXPECT_NEAR(accuracy_of(tally, "answer_prior"), 0.125, 0.03);
+}
+
+// What is learned on one half is tried on the other: an answer that never comes again is no prior.
+TEST(Bots, PriorIsNotCountedOnItsOwnItems) {
+  BotTally tally("long_math");
+  for (int i = 0; i < 40; ++i) tally.add(answers_of(std::to_string(i), -1, 40));
+  EXPECT_EQ(accuracy_of(tally, "answer_prior"), 0);
+}
+
+TEST(Bots, AreAllowedThreePointsAndTheErrorOfSmallFiles) {
+  EXPECT_DOUBLE_EQ(allowed_accuracy(0.1, 2000), 0.13);
+  EXPECT_DOUBLE_EQ(allowed_accuracy(0.5, 100000), 0.53);
+  // By simulation: a fair file of this size passes, and one not far above it would not.
+  for (const auto& [chance, items] : {std::pair{0.25, 100}, std::pair{0.02, 12}, std::pair{0.5, 40}, std::pair{0.1, 1000}}) {
+    const double allowed = allowed_accuracy(chance, items);
+    EXPECT_GE(allowed, chance + 0.03);
+    Rng rng(4, {static_cast<std::uint64_t>(items)});
+    int alarms = 0, near = 0;
+    for (int file = 0; file < 3000; ++file) {
+      int right = 0;
+      for (int i = 0; i < items; ++i) right += rng.uniform() < chance;
+      alarms += right > allowed * items + 1e-9;
+      near += right > (allowed * items) / 1.25;
+    }
+    EXPECT_LE(alarms, 3) << chance << ", " << items;  // 0.3 expected
+    EXPECT_GT(near, 0) << "not out of reach either: " << chance << ", " << items;
+  }
 }
 
 TEST(Bots, TallyRefusesABotAboveChance) {
-  BotTally tally;
-  std::vector<bool> right(bot_names().size() - 1, false);
+  BotTally tally("long_math");
   for (int i = 0; i < 100; ++i) {
-    right[3] = i < 45;  // "first"; chance is 25%
-    tally.add(std::to_string(i), right, 4);
+    BotAnswers answers = answers_of(std::to_string(i), -1, 4);
+    answers.right[3] = i < 45;  // "first"; chance is 25%
+    tally.add(answers);
   }
   const auto failure = tally.failure();
   ASSERT_TRUE(failure);
   EXPECT_EQ(failure->bot, "first");
   EXPECT_DOUBLE_EQ(failure->accuracy, 0.45);
-  EXPECT_NEAR(failure->allowed, 0.25 + 4 * std::sqrt(0.1875 / 100) + 0.01, 1e-12);
+  EXPECT_EQ(failure->right, 45);
 }
 
-TEST(Bots, ConstantIsTheMostCommonAnswer) {
-  BotTally tally;
-  const std::vector<bool> wrong(bot_names().size() - 1, false);
-  for (int i = 0; i < 100; ++i) tally.add(i < 40 ? "7" : std::to_string(100 + i), wrong, 10);
-  const auto failure = tally.failure();
-  ASSERT_TRUE(failure);
-  EXPECT_EQ(failure->bot, "constant");
-  EXPECT_DOUBLE_EQ(failure->accuracy, 0.4);
+// E. B. Wilson's interval by hand: 45 of 100 is 0.3561 to 0.5476.
+TEST(Bots, IntervalIsWilsons) {
+  const auto [low, high] = wilson_interval(45, 100);
+  EXPECT_NEAR(low, 0.3561, 1e-4);
+  EXPECT_NEAR(high, 0.5476, 1e-4);
+  EXPECT_NEAR(wilson_interval(0, 50).first, 0, 1e-12);
+  EXPECT_NEAR(wilson_interval(50, 50).second, 1, 1e-12);
 }
 
 }  // namespace
