@@ -1,5 +1,5 @@
-// A document for next-token training: tokens, and for each token whether predicting it counts as text, as the form of an
-// answer (words that most answers of its kind share), as what an answer says, or not at all.
+// A document for next-token training: tokens, and for each token what predicting it counts as: text, the form of an answer
+// (words that most answers of its kind share), the beginning of an answer's other words, the rest of those, or nothing.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace longbow::data {
 
-enum class TargetKind : std::uint8_t { ignored, text, form, answer };
+enum class TargetKind : std::uint8_t { ignored, text, form, copied, answer };
 
 struct LmDocument {
   std::vector<std::int32_t> tokens;

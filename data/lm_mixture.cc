@@ -112,15 +112,17 @@ struct Turn {
   std::string answer;
 };
 
-/// The answer's tokens and the end of the turn. Only the beginning of a word that must be looked up decides which one it is: what
-/// follows is copied from there, so it counts as form. A tokenizer that joins words leaves nothing to tell form by: all counts as answer.
+/// The answer's tokens and the end of the turn. The beginning of a word that must be looked up decides which one it is; the rest is
+/// copied from there. A tokenizer that joins words leaves nothing to tell form by: all counts as answer.
 void append_answer(LmDocument& document, const LmMaterial& material, const std::string& answer, const std::set<std::string>& form) {
   LmDocument by_word;
   for (const std::string& word : words_of(answer)) {
-    bool decides = form.count(word) == 0;
+    const bool is_form = form.count(word) > 0;
+    TargetKind kind = is_form ? TargetKind::form : TargetKind::answer;
     for (const std::int32_t token : material.tokenizer.encode(by_word.tokens.empty() ? word : " " + word)) {
-      by_word.append({token}, decides ? TargetKind::answer : TargetKind::form);
-      decides = decides && material.tokenizer.decode({token}) == " ";  // a space of its own decides nothing yet
+      by_word.append({token}, kind);
+      const bool decided = material.tokenizer.decode({token}) != " ";  // a space of its own decides nothing yet
+      if (!is_form && decided) kind = TargetKind::copied;
     }
   }
   const std::vector<std::int32_t> tokens = material.tokenizer.encode(answer);

@@ -81,6 +81,8 @@ struct LmStage {
   std::int64_t context_tokens = 128;
   std::vector<std::int64_t> windows = {128};
   double learning_rate_scale = 1;
+  double form_token_weight = 1;
+  double copied_token_weight = 1;
   std::vector<MixtureEntry> mixture;
 
   template <class Visitor>
@@ -94,6 +96,10 @@ struct LmStage {
              .unit = "tokens",
              .min = 1});
     v.field("learning_rate_scale", learning_rate_scale, {.help = "Multiplies the schedule's learning rate.", .min = 0, .max = 100});
+    v.field("form_token_weight", form_token_weight,
+            {.help = "Weight, in the answers' mean loss, of a token of a word that most answers of its kind share.", .min = 0, .max = 1});
+    v.field("copied_token_weight", copied_token_weight,
+            {.help = "The same of the tokens that go on with any other word; those that begin one weigh 1.", .min = 0, .max = 1});
     v.section("mixture", mixture, "What the documents are.");
   }
 };
@@ -103,11 +109,11 @@ struct LmRecipe {
   std::int64_t seed = 0;
   std::int64_t threads = 0;
   std::string wordnet = "/usr/share/wordnet";
+  std::int64_t invented_names = 0;
   LmModelSection model;
   std::vector<LmStage> stages;
   double text_loss_weight = 0.3;
   double answer_loss_weight = 1.0;
-  double form_token_weight = 1.0;
   OptimizerConfig optimizer;
   CheckpointSection checkpoint;
 
@@ -117,14 +123,12 @@ struct LmRecipe {
     v.field("seed", seed, {.help = "Every random choice of the run follows from it.", .min = 0});
     v.field("threads", threads, {.help = "Compute threads; 0: one per processor.", .min = 0, .max = 1024});
     v.field("wordnet", wordnet, {.help = "Folder of WordNet's dict files."});
+    v.field("invented_names", invented_names,
+            {.help = "Names made up beside WordNet's, so that a small model copies names instead of knowing them.", .min = 0, .max = 1e6});
     v.section("model", model, "The model.");
     v.section("stages", stages, "Training stages, in order.");
     v.field("text_loss_weight", text_loss_weight, {.help = "Weight of the mean loss over text tokens.", .min = 0});
     v.field("answer_loss_weight", answer_loss_weight, {.help = "Weight of the mean loss over answer tokens.", .min = 0});
-    v.field("form_token_weight", form_token_weight,
-            {.help = "Weight, in that mean, of a token of a word that most answers of its kind share; the others weigh 1.",
-             .min = 0,
-             .max = 1});
     v.section("optimizer", optimizer, "AdamW.");
     v.section("checkpoint", checkpoint, "What is kept.");
   }

@@ -39,10 +39,21 @@ std::vector<MicroBatch> split(const std::vector<data::LmDocument>& documents, st
 
 /// Sums become means once every token was added.
 struct LossSums {
-  MeanLoss text, form, answer;
+  MeanLoss text, form, copied, answer;
   std::vector<MeanLoss> by_part;
 
-  MeanLoss& of(data::TargetKind kind) { return kind == data::TargetKind::text ? text : kind == data::TargetKind::form ? form : answer; }
+  MeanLoss& of(data::TargetKind kind) {
+    switch (kind) {
+      case data::TargetKind::text:
+        return text;
+      case data::TargetKind::form:
+        return form;
+      case data::TargetKind::copied:
+        return copied;
+      default:
+        return answer;
+    }
+  }
 };
 
 double ratio(double sum, double count) { return count > 0 ? sum / count : 0; }
@@ -59,10 +70,12 @@ LmStepReport lm_step(Policy& policy, Optimizer& optimizer, const std::vector<dat
   }
   const double text_weight = ratio(options.text_loss_weight, static_cast<double>(sums.text.tokens));
   const double answer_weight = ratio(options.answer_loss_weight, static_cast<double>(sums.answer.tokens) +
-                                                                     options.form_token_weight * static_cast<double>(sums.form.tokens));
+                                                                     options.form_token_weight * static_cast<double>(sums.form.tokens) +
+                                                                     options.copied_token_weight * static_cast<double>(sums.copied.tokens));
   const auto weight_of = [&](data::TargetKind kind) {
     if (kind == data::TargetKind::text) return text_weight;
-    return kind == data::TargetKind::form ? answer_weight * options.form_token_weight : answer_weight;
+    if (kind == data::TargetKind::form) return answer_weight * options.form_token_weight;
+    return kind == data::TargetKind::copied ? answer_weight * options.copied_token_weight : answer_weight;
   };
   policy.zero_gradient();
   for (const MicroBatch& batch : batches) {
@@ -82,6 +95,7 @@ LmStepReport lm_step(Policy& policy, Optimizer& optimizer, const std::vector<dat
   const auto mean = [](MeanLoss sum) { return MeanLoss{ratio(sum.loss, static_cast<double>(sum.tokens)), sum.tokens}; };
   report.text = mean(sums.text);
   report.form = mean(sums.form);
+  report.copied = mean(sums.copied);
   report.answer = mean(sums.answer);
   for (const MeanLoss& part : sums.by_part) report.answer_by_part.push_back(mean(part));
   report.update = optimizer.step(policy.gradient(), policy.weights().values.data(), options.learning_rate);

@@ -1,5 +1,5 @@
 // One step of next-token training: documents packed side by side, the mean loss over text tokens and over answer tokens
-// weighted separately (a form token counts less than the others of an answer), and one optimizer update.
+// weighted separately (the kinds of an answer's tokens each count as told), and one optimizer update.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@ namespace longbow::trainer {
 struct LmStepOptions {
   double text_loss_weight = 0.3;
   double answer_loss_weight = 1.0;
-  double form_token_weight = 1.0;  // of a form token in the answers' mean; the others weigh 1
+  double form_token_weight = 1.0;  // in the answers' mean, beside 1 for the beginnings of words that must be looked up
+  double copied_token_weight = 1.0;
   double learning_rate = 0;
   std::int64_t micro_batch_tokens = 8192;  // bounds the memory of activations
 };
@@ -28,6 +29,7 @@ struct MeanLoss {
 struct LmStepReport {
   MeanLoss text;
   MeanLoss form;
+  MeanLoss copied;
   MeanLoss answer;
   std::vector<MeanLoss> answer_by_part;  // of the documents' mixture
   std::int64_t rows = 0;

@@ -57,6 +57,7 @@ class LmRun {
         policy_(pool, config_, initial_weights(recipe, config_),
                 recipe.model.dtype == ComputeType::float32 ? kernels::DType::f32 : kernels::DType::bf16),
         optimizer_(pool, recipe.optimizer, policy_.layout()) {
+    corpus_.invent_names(static_cast<std::size_t>(recipe.invented_names), static_cast<std::uint64_t>(recipe.seed));
     directory_.store_recipe(config_to_json(recipe), options.resume);
     const std::string checkpoint = options.resume ? latest_checkpoint(directory_.checkpoints_path()) : std::string();
     if (!checkpoint.empty()) {
@@ -131,7 +132,8 @@ class LmRun {
     LmStepOptions options;
     options.text_loss_weight = recipe_.text_loss_weight;
     options.answer_loss_weight = recipe_.answer_loss_weight;
-    options.form_token_weight = recipe_.form_token_weight;
+    options.form_token_weight = stage.form_token_weight;
+    options.copied_token_weight = stage.copied_token_weight;
     options.learning_rate = stage.learning_rate_scale * learning_rate_at(recipe_.optimizer, step_, total_steps(recipe_));
     const LmStepReport report = lm_step(policy_, optimizer_, documents, options);
     trained_tokens_ += report.rows;
@@ -140,6 +142,7 @@ class LmRun {
     metrics["window"] = window;
     metrics["text_loss"] = report.text.loss;
     metrics["form_loss"] = report.form.loss;
+    metrics["copied_loss"] = report.copied.loss;
     metrics["answer_loss"] = report.answer.loss;
     metrics["answer_tokens"] = report.answer.tokens;
     for (std::size_t part = 0; part < report.answer_by_part.size(); ++part) {

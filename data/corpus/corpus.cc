@@ -149,6 +149,21 @@ Corpus::Corpus(WordNet wordnet, TextCollection text)
   }
 }
 
+void Corpus::invent_names(std::size_t count, std::uint64_t seed) {
+  Rng rng(seed, {stable_hash("invent_names")});
+  std::set<std::string> known(train_names_.begin(), train_names_.end());
+  const std::vector<std::string> given = train_names_;
+  const std::size_t wanted = known.size() + count, max_draws = 100 * count;
+  for (std::size_t draws = 0; known.size() < wanted && draws < max_draws; ++draws) {
+    const std::string &front = rng.pick(given), &back = rng.pick(given);
+    std::string name = front.substr(0, 2 + rng.below(front.size() - 2)) + back.substr(2 + rng.below(back.size() - 2));
+    std::string lower = name;
+    lower[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(lower[0])));
+    if (!is_name(name) || split_of(name) != Split::train || wordnet_.is_common_word(lower)) continue;
+    if (known.insert(name).second) train_names_.push_back(std::move(name));
+  }
+}
+
 const Category* Corpus::find_category(std::string_view word) const {
   const auto found = std::find_if(categories_.begin(), categories_.end(), [&](const Category& category) { return category.word == word; });
   return found == categories_.end() ? nullptr : &*found;

@@ -1,5 +1,5 @@
 // What the builders draw from, prepared once: WordNet's categories with well-known members and its names of people; filler from
-// its definitions or from text of the user's own. Read-only after construction, so any number of threads may share one.
+// its definitions or from text of the user's own. Read-only once prepared, so any number of threads may share one.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,10 @@ class Corpus {
  public:
   /// Without `text` the filler is WordNet's definitions.
   explicit Corpus(WordNet wordnet, TextCollection text = {});
+
+  /// Adds `count` blends of two names ("Marlow", "Dorwin": "Marwin") to the train split: so many that a small model learns to copy
+  /// names instead of knowing them.
+  void invent_names(std::size_t count, std::uint64_t seed);
 
   const WordNet& wordnet() const { return wordnet_; }
   /// In a fixed order, so that the first n are the same n everywhere.

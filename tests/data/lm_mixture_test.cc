@@ -87,7 +87,7 @@ TEST_F(LmMixtureTest, RecallAnswersStandInTheText) {
     std::vector<std::int32_t> answer;
     int turns = 0;
     for (std::size_t i = 0; i < document.tokens.size(); ++i) {
-      if (document.kinds[i] != TargetKind::answer && document.kinds[i] != TargetKind::form) continue;
+      if (document.kinds[i] == TargetKind::ignored || document.kinds[i] == TargetKind::text) continue;
       if (document.tokens[i] != tokenizer_->eos_id()) {
         answer.push_back(document.tokens[i]);
         continue;

@@ -160,5 +160,21 @@ TEST_F(SmallWordNet, CircularGraphEnds) {
   EXPECT_FALSE(WordNet::load(dir_.string()).is_a(0, 7));
 }
 
+TEST(Corpus, InventedNamesAreNewTrainNamesInTheShapeOfTheOthers) {
+  Corpus more(WordNet::load()), again(WordNet::load());
+  const std::size_t given = more.names(Split::train).size();
+  more.invent_names(500, 3);
+  again.invent_names(500, 3);
+  const std::vector<std::string>& names = more.names(Split::train);
+  EXPECT_EQ(names.size(), given + 500);
+  EXPECT_EQ(names, again.names(Split::train));
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
+  EXPECT_EQ(more.names(Split::heldout), corpus().names(Split::heldout));
+  for (std::size_t i = given; i < names.size(); ++i) {
+    EXPECT_EQ(split_of(names[i]), Split::train) << names[i];
+    EXPECT_TRUE(names[i].size() >= 4 && names[i].size() <= 8) << names[i];
+  }
+}
+
 }  // namespace
 }  // namespace longbow::data
