@@ -17,6 +17,7 @@ endfunction()
 longbow_find(zstd zstd.h zstd)
 longbow_find(rapidjson rapidjson/reader.h)
 longbow_find(cli11 CLI/CLI.hpp)
+longbow_find(curl curl/curl.h curl)
 longbow_find(zeromq zmq.hpp zmq)
 longbow_find(sentencepiece sentencepiece_trainer.h sentencepiece sentencepiece_train)
 

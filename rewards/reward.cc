@@ -6,6 +6,7 @@
 #include "rewards/answer_reward.h"
 #include "rewards/context_fbeta.h"
 #include "rewards/gates.h"
+#include "rewards/judge.h"
 #include "rewards/list_rewards.h"
 #include "rewards/multiple_choice.h"
 #include "rewards/number_rewards.h"
@@ -47,6 +48,10 @@ constexpr Entry kRewards[] = {
 const Entry& entry_of(std::string_view name) {
   for (const Entry& entry : kRewards) {
     if (entry.name == name) return entry;
+  }
+  if (name == kJudgeReward) {
+    throw UserError("reward judge: expected an endpoint to ask, got none",
+                    "train: /reward/judge in the recipe; score: --judge-endpoint and --judge-model");
   }
   throw UserError(concat("reward: expected the name of a reward, got \"", name, "\"", did_you_mean(name, reward_names())));
 }

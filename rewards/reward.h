@@ -21,6 +21,7 @@ struct RewardResult {
   std::optional<double> score;  // nullopt: missing (a judge or command that failed), never a silent 0
   std::string extracted;        // what was compared
   std::string reason;           // why this score, one short line
+  double seconds = 0;           // that judge or command took for it; 0 where the caller measures
 };
 
 using RewardFunction = RewardResult (*)(const RewardInput&);

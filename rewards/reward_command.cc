@@ -106,7 +106,8 @@ class Batch {
     const Json* reason = answer.find("reason");
     const Json* extracted = answer.find("extracted");
     const auto text = [](const Json* value) { return value != nullptr && value->is_string() ? value->as_string() : std::string(); };
-    result = RewardResult{score->is_null() ? std::nullopt : std::optional(score->as_number()), text(extracted), text(reason)};
+    result =
+        RewardResult{score->is_null() ? std::nullopt : std::optional(score->as_number()), text(extracted), text(reason), clock_.seconds()};
     ++num_answered_;
     return "";
   }
@@ -140,6 +141,7 @@ class Batch {
   std::vector<std::optional<RewardResult>> results_;
   std::unordered_map<std::string, std::size_t> index_;
   std::size_t num_answered_ = 0;
+  Stopwatch clock_;
 };
 
 }  // namespace

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/config.h"
+#include "rewards/judge.h"
 #include "trainer/advantages.h"
 #include "trainer/loss.h"
 #include "trainer/optimizer.h"
@@ -99,6 +101,8 @@ struct RolloutSection {
 struct RewardSection {
   std::vector<std::string> command;
   std::int64_t command_timeout_ms = 60'000;
+  std::optional<rewards::JudgeConfig> judge;
+  std::int64_t slow_ms = 10'000;
   double overlong_factor = 0;
   std::int64_t overlong_buffer_tokens = 0;
 
@@ -107,6 +111,8 @@ struct RewardSection {
     v.field("command", command,
             {.help = "External reward program and its arguments (JSONL in, JSONL out); empty: the items' own rewards."});
     v.field("command_timeout_ms", command_timeout_ms, {.help = "Time for one batch.", .unit = "ms", .min = 1});
+    v.optional_section("judge", judge, "The language model that scores items whose reward is judge.");
+    v.field("slow_ms", slow_ms, {.help = "A completion that takes longer to score is named in the log.", .unit = "ms", .min = 0});
     v.field("overlong_factor", overlong_factor,
             {.help = "Penalty at max_completion_tokens (DAPO's soft overlong punishment); 0 is off.", .min = 0});
     v.field("overlong_buffer_tokens", overlong_buffer_tokens,

@@ -19,6 +19,7 @@ struct TaskTotals {
   double reward = 0;
   double accuracy = 0;
   double length = 0;
+  double reward_ms = 0;
   std::int64_t completions = 0;
   std::int64_t groups = 0;
   std::int64_t zero_spread = 0;
@@ -29,6 +30,7 @@ std::map<std::string, TaskTotals> totals_by_task(const CollectedBatch& batch, Ta
   for (const GroupScore& score : batch.groups) {
     for (TaskTotals* totals : {&tasks[score.scored.group.prompt.task], all}) {
       ++totals->groups;
+      totals->reward_ms += score.reward_ms;
       totals->zero_spread += has_zero_spread(score.scored.accuracies) ? 1 : 0;
       for (std::size_t i = 0; i < score.scored.rewards.size(); ++i) {
         const data::Completion& completion = score.scored.group.completions[i];
@@ -95,9 +97,18 @@ Json step_metrics(const CollectedBatch& batch, const StepReport& report, const L
   metrics["leases"]["refused"] = server.leases.refused;
   metrics["workers"] = server.workers;
   metrics["time"]["rollout_s"] = times.rollout_seconds;
+  metrics["time"]["reward_s"] = all.reward_ms / 1000;
   metrics["time"]["train_s"] = times.train_seconds;
   metrics["time"]["publish_s"] = times.publish_seconds;
   metrics["time"]["step_s"] = times.total_seconds;
+  for (const Profile::Entry& entry : times.profile) metrics["profile"][entry.path] = entry.seconds;
+  double prefill_ms = 0, decode_ms = 0;
+  for (const GroupScore& score : batch.groups) {
+    prefill_ms += score.scored.group.prefill_ms;
+    decode_ms += score.scored.group.decode_ms;
+  }
+  metrics["worker"]["prefill_s"] = prefill_ms / 1000;
+  metrics["worker"]["decode_s"] = decode_ms / 1000;
   return metrics;
 }
 

@@ -64,7 +64,7 @@ TEST(RewardCommand, LargeBatchesDoNotBlock) {
       60'000);
   std::vector<std::string> ids;
   for (int i = 0; i < 4000; ++i) ids.push_back(std::to_string(i));
-  const std::string prediction(2000, 'x');
+  const std::string prediction(200, 'x');
   const auto results = command.score(queries(ids, prediction));
   EXPECT_EQ(results.size(), 4000u);
   EXPECT_EQ(results.back().score, 1.0);
