@@ -256,6 +256,15 @@ std::string_view without_currency(std::string_view text) {
   return text;
 }
 
+// What may touch a number from outside ASCII: currency and typography. A letter, a raised digit or "½" would change what it says.
+bool is_sign_or_quote(char32_t c) { return c >= 0x80 && (is_punctuation(c) || (c >= 0xA2 && c <= 0xA5) || (c >= 0x20A0 && c <= 0x20C0)); }
+
+char32_t code_point_before(std::string_view text, std::size_t end) {
+  std::size_t at = end - 1;
+  while (at > 0 && end - at < 4 && (static_cast<unsigned char>(text[at]) & 0xC0u) == 0x80u) --at;
+  return next_code_point(text, at);
+}
+
 std::optional<Number> read_plain(std::string_view plain, bool& percent) {
   plain = trim(without_currency(trim(without_name(plain))));
   NumberReader reader(plain);
@@ -298,13 +307,14 @@ std::optional<Number> read_only_number(std::string_view text) {
       ++at;
       continue;
     }
-    const bool apart = at == 0 || std::string_view(" (:=\x01").find(plain[at - 1]) != std::string_view::npos || plain[at - 1] == '"' ||
-                       static_cast<unsigned char>(plain[at - 1]) >= 0x80;  // a currency sign or typographic quote
+    const bool apart = at == 0 || std::string_view(" (:=\x01\"").find(plain[at - 1]) != std::string_view::npos ||
+                       is_sign_or_quote(code_point_before(plain, at));
     NumberReader reader(std::string_view(plain).substr(at));
     std::optional<Number> number = reader.quantity();
     const std::string_view rest = reader.rest();
+    std::size_t next = 0;
     const bool ends = rest.empty() || std::string_view(" .,;:)?\"").find(rest[0]) != std::string_view::npos ||
-                      static_cast<unsigned char>(rest[0]) >= 0x80;
+                      is_sign_or_quote(next_code_point(rest, next));
     const bool split = rest.size() > 1 && (rest[0] == '.' || rest[0] == ',' || rest[0] == ':') && is_digit(rest[1]);
     if (found || !apart || !number || !ends || split) return std::nullopt;
     found = negative_word ? number->negated() : *number;

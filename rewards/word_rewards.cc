@@ -18,9 +18,15 @@ struct Sides {
   std::string problem;
 };
 
-// "\\text{New York}" in a box says "New York".
+// "\\text{New York}" in a box says "New York"; a no-break space groups digits and parts words.
 Words words_of(std::string_view text) {
-  return text.find('\\') == std::string_view::npos ? normalized_words(text) : normalized_words(plain_math(text));
+  if (text.find('\\') == std::string_view::npos) return normalized_words(text);
+  std::string plain = plain_math(text);
+  for (std::size_t at = 0; at < plain.size(); ++at) {
+    const auto digit = [&](std::size_t i) { return i < plain.size() && plain[i] >= '0' && plain[i] <= '9'; };
+    if (plain[at] == kThinSpace && !(at > 0 && digit(at - 1) && digit(at + 1))) plain[at] = ' ';
+  }
+  return normalized_words(plain);
 }
 
 Sides normalized(std::string_view answer, std::string_view gold) {

@@ -1,14 +1,18 @@
 // `longbow score --reward NAME IN`: any reward, or the user's own command, over a JSONL file of predictions. JSONL in, JSONL out.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/errors.h"
 #include "core/line_reader.h"
 #include "core/log.h"
+#include "rewards/judge.h"
 #include "rewards/reward.h"
 #include "rewards/reward_command.h"
 #include "tools/commands.h"
@@ -16,7 +20,10 @@
 namespace longbow::tools {
 namespace {
 
-constexpr std::size_t kBatchLines = 64;  // one exchange with a reward command
+constexpr std::size_t kBatchLines = 64;        // one exchange with a reward command
+constexpr std::size_t kBatchesOfRequests = 8;  // the judge's batch: this many times its concurrency, so that few wait for the last
+constexpr double kSlowMs = 50, kSlowAskedMs = 10'000;
+constexpr std::size_t kNamedSlowItems = 5;
 
 struct ScoreOptions {
   std::string input;
@@ -24,11 +31,14 @@ struct ScoreOptions {
   std::string benchmark;
   std::vector<std::string> command;
   std::int64_t command_timeout_ms = 60'000;
+  rewards::JudgeConfig judge;
+  std::optional<double> slow_ms;
   bool skip_bad_lines = false;
   bool json = false;
 };
 
 struct Prediction {
+  std::string where;
   Json id;
   std::string text;
   std::vector<std::string> answers;
@@ -69,27 +79,61 @@ std::vector<std::string> command_line(const std::vector<std::string>& words) {
   return words;
 }
 
+// Names the items whose reward took long: the slowest few, and how many there were.
+class SlowItems {
+ public:
+  explicit SlowItems(double threshold_ms) : threshold_ms_(threshold_ms) {}
+
+  void note(const Prediction& prediction, double ms) {
+    if (ms <= threshold_ms_) return;
+    ++count_;
+    slowest_.emplace_back(ms, concat(prediction.where, prediction.id.is_null() ? "" : concat(", id ", prediction.id.dump())));
+    std::sort(slowest_.begin(), slowest_.end(), std::greater<>());
+    if (slowest_.size() > kNamedSlowItems) slowest_.pop_back();
+  }
+  void report() const {
+    if (count_ == 0) return;
+    std::string names;
+    for (const auto& [ms, name] : slowest_) names += concat(names.empty() ? "" : "; ", name, " (", std::lround(ms), " ms)");
+    log_warning(concat(count_, count_ == 1 ? " item" : " items", " took over ", threshold_ms_, " ms to score, slowest: ", names));
+  }
+
+ private:
+  double threshold_ms_;
+  std::int64_t count_ = 0;
+  std::vector<std::pair<double, std::string>> slowest_;
+};
+
 class Scoring {
  public:
-  explicit Scoring(const ScoreOptions& options) {
-    if (options.command.empty()) {
+  explicit Scoring(const ScoreOptions& options)
+      : slow_(options.slow_ms.value_or(options.command.empty() && options.reward != rewards::kJudgeReward ? kSlowMs : kSlowAskedMs)) {
+    if (!options.command.empty()) {
+      command_ = std::make_unique<rewards::RewardCommand>(command_line(options.command), options.command_timeout_ms);
+    } else if (options.reward == rewards::kJudgeReward && !options.judge.endpoint.empty()) {
+      judge_ = std::make_unique<rewards::Judge>(options.judge);
+      batch_lines_ = kBatchesOfRequests * static_cast<std::size_t>(options.judge.concurrency);
+      needs_answers_ = true;
+    } else {
       function_ = rewards::find_reward(options.reward);
       needs_answers_ = rewards::reward_needs_answers(options.reward);
-    } else {
-      command_ = std::make_unique<rewards::RewardCommand>(command_line(options.command), options.command_timeout_ms);
     }
   }
 
   // Takes one line; what it finds wrong is the line's fault.
-  void add(const std::string& line) {
+  void add(const std::string& line, std::string where) {
     Prediction prediction = read_prediction(line, needs_answers_);
-    if (function_ != nullptr) {
-      write(prediction.id, function_({prediction.text, prediction.answers, prediction.question, prediction.params}));
-    } else {
+    prediction.where = std::move(where);
+    if (function_ == nullptr) {
       batch_.push_back(std::move(prediction));
+      return;
     }
+    const Stopwatch clock;
+    rewards::RewardResult result = function_({prediction.text, prediction.answers, prediction.question, prediction.params});
+    result.seconds = clock.seconds();
+    write(prediction, result);
   }
-  bool batch_is_full() const { return batch_.size() >= kBatchLines; }
+  bool batch_is_full() const { return batch_.size() >= batch_lines_; }
 
   void score_batch() {
     if (batch_.empty()) return;
@@ -98,8 +142,8 @@ class Scoring {
       // The user's ids may be doubled or no strings, so the command sees the line's number among all that were scored.
       queries.push_back({std::to_string(num_sent_++), p.text, p.answers, p.question, p.params});
     }
-    const std::vector<rewards::RewardResult> results = command_->score(queries);
-    for (std::size_t i = 0; i < results.size(); ++i) write(batch_[i].id, results[i]);
+    const std::vector<rewards::RewardResult> results = judge_ ? judge_->score(queries) : command_->score(queries);
+    for (std::size_t i = 0; i < results.size(); ++i) write(batch_[i], results[i]);
     batch_.clear();
   }
 
@@ -107,12 +151,13 @@ class Scoring {
     char mean[32];
     std::snprintf(mean, sizeof mean, "%.4f", num_scored_ > 0 ? sum_ / static_cast<double>(num_scored_) : 0.0);
     log_info(concat("scored ", num_scored_, " predictions, mean ", mean, num_missing_ > 0 ? concat(", ", num_missing_, " missing") : ""));
+    slow_.report();
   }
 
  private:
-  void write(const Json& id, const rewards::RewardResult& result) {
+  void write(const Prediction& prediction, const rewards::RewardResult& result) {
     Json line = Json::object();
-    line["id"] = id;
+    line["id"] = prediction.id;
     line["score"] = result.score ? Json(*result.score) : Json();
     line["extracted"] = result.extracted;
     line["reason"] = result.reason;
@@ -120,14 +165,18 @@ class Scoring {
     if (!std::cout) throw UserError("score: cannot write the output: the disk is full or the reader is gone");
     result.score ? ++num_scored_ : ++num_missing_;
     sum_ += result.score.value_or(0);
+    slow_.note(prediction, 1e3 * result.seconds);
   }
 
   rewards::RewardFunction function_ = nullptr;
   bool needs_answers_ = false;
   std::unique_ptr<rewards::RewardCommand> command_;
+  std::unique_ptr<rewards::Judge> judge_;
+  std::size_t batch_lines_ = kBatchLines;
   std::vector<Prediction> batch_;
   std::int64_t num_sent_ = 0, num_scored_ = 0, num_missing_ = 0;
   double sum_ = 0;
+  SlowItems slow_;
 };
 
 void run_score(const ScoreOptions& options) {
@@ -137,13 +186,16 @@ void run_score(const ScoreOptions& options) {
   if (options.reward.empty() == options.command.empty()) {
     throw UserError("score: expected either --reward NAME or --reward-command CMD", "longbow score --help lists the rewards");
   }
+  if (options.reward == rewards::kJudgeReward && options.judge.endpoint.empty() != options.judge.model.empty()) {
+    throw UserError("score: expected --judge-endpoint together with --judge-model");
+  }
   Scoring scoring(options);
   LineReader reader(options.input);
   std::string line;
   while (reader.next(line)) {
     if (line.find_first_not_of(" \t") == std::string::npos) continue;
     try {
-      scoring.add(line);
+      scoring.add(line, reader.where());
     } catch (const UserError& error) {
       const std::string message = concat(reader.where(), ": ", error.what());
       if (!options.skip_bad_lines) throw UserError(message, error.hint());
@@ -158,8 +210,8 @@ void run_score(const ScoreOptions& options) {
 
 std::string reward_list() {
   std::string list;
-  for (const std::string& name : rewards::reward_names()) list += (list.empty() ? "" : ", ") + name;
-  return list;
+  for (const std::string& name : rewards::reward_names()) list += name + ", ";
+  return list + std::string(rewards::kJudgeReward);
 }
 
 }  // namespace
@@ -181,6 +233,22 @@ void add_score_command(CLI::App& app) {
   command->add_option("--reward-timeout-ms", options->command_timeout_ms, "For one batch of 64 lines of --reward-command")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  command->add_option("--judge-endpoint", options->judge.endpoint,
+                      "For --reward judge: an OpenAI-compatible server, such as http://localhost:8000/v1; its key is read from " +
+                          options->judge.api_key_env);
+  command->add_option("--judge-model", options->judge.model, "The judge's name at that server");
+  command->add_option("--judge-concurrency", options->judge.concurrency, "Requests to the judge at once")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command->add_option("--judge-timeout-ms", options->judge.timeout_ms, "For one request to the judge")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--judge-retries", options->judge.retries, "Tries after a failed one; then the score is null")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  command->add_option("--judge-cache", options->judge.cache, "File that keeps verdicts from run to run");
+  command->add_option("--slow-ms", options->slow_ms, "Name items that take longer (default 50; 10000 with a judge or a command)")
+      ->check(CLI::NonNegativeNumber);
   command->add_option("--benchmark", options->benchmark, "A benchmark's own scorer (not built yet)");
   command->add_flag("--skip-bad-lines", options->skip_bad_lines, "Report bad lines on standard error and go on");
   command->add_flag("--json", options->json, "Accepted everywhere; the output of a reward is JSONL either way");

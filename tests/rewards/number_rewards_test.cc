@@ -121,6 +121,14 @@ TEST(Numeric, OneNumberInAShortSentence) {
                                {"42, 43", {"42"}, 0},
                                {"between 42 and 42", {"42"}, 0},
                                {"catch22", {"22"}, 0},
+                               {"It costs €42”.", {"42"}, 1},
+                               {"It costs 42 €", {"42"}, 1},
+                               {"It is 42²", {"42"}, 0},
+                               {"It is 42½", {"42"}, 0},
+                               {"It is 42２", {"42"}, 0},
+                               {"It is 42е1", {"42"}, 0},  // a Cyrillic е
+                               {"It is х42", {"42"}, 0},   // a Cyrillic х
+                               {"42\xff", {"42"}, 0},
                                {"room x-22b", {"22"}, 0},
                                {"version 4.2.1", {"4.2"}, 0},
                                {"it is 2\\pi then", {"2"}, 0},
