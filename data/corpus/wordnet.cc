@@ -185,15 +185,13 @@ const std::vector<std::int32_t>& WordNet::noun_senses(std::string_view lemma) co
 }
 
 bool WordNet::is_a(std::int32_t synset, std::int32_t ancestor) const {
-  // WordNet's noun graph is shallow (below 20 levels) and nearly a tree; a damaged copy with a cycle ends at the bound.
-  constexpr int kMaxDepth = 64;
-  std::vector<std::pair<std::int32_t, int>> open = {{synset, 0}};
-  while (!open.empty()) {
-    const auto [at, depth] = open.back();
-    open.pop_back();
-    if (at == ancestor) return true;
-    if (depth == kMaxDepth) continue;
-    for (const std::int32_t hypernym : synsets_[at].hypernyms) open.emplace_back(hypernym, depth + 1);
+  // Few synsets have more than 30 ancestors, so a search through a list is faster than a set; a damaged copy with circles ends too.
+  std::vector<std::int32_t> reached = {synset};
+  for (std::size_t i = 0; i < reached.size(); ++i) {
+    if (reached[i] == ancestor) return true;
+    for (const std::int32_t hypernym : synsets_[static_cast<std::size_t>(reached[i])].hypernyms) {
+      if (std::find(reached.begin(), reached.end(), hypernym) == reached.end()) reached.push_back(hypernym);
+    }
   }
   return false;
 }

@@ -10,20 +10,33 @@ namespace {
 
 class FuzzyNeedle final : public TaskBuilder {
  public:
-  FuzzyNeedle(FuzzyNeedleConfig config, const Corpus& corpus) : TaskBuilder(config.settings, corpus), config_(std::move(config)) {
+  FuzzyNeedle(FuzzyNeedleConfig config, const Corpus& corpus, std::string_view source)
+      : TaskBuilder(config.settings, corpus), config_(std::move(config)) {
     config_.settings = settings();
     const auto& all = corpus.categories();
     categories_.assign(all.begin(), all.begin() + std::min<std::size_t>(config_.num_categories, all.size()));
     for (Category& category : categories_) {
       category.members.resize(std::min<std::size_t>(category.members.size(), config_.members_per_category));
     }
+    if (!config_.settings.questions) return;
+    facts_ = user_facts(questions(), corpus.wordnet());
+    if (facts_.empty()) {
+      throw UserError(
+          concat("/questions: expected facts that fuzzy_needle can hide, got none in ", questions().size(), " questions (", source, ")"),
+          "it takes 2WikiMultihopQA's evidences or MuSiQue's steps with relations, and a paragraph titled as their subject");
+    }
   }
 
   std::string_view family() const override { return "retrieval"; }
   int version() const override { return 1; }
   Json resolved() const override { return config_to_json(config_); }
+  bool takes_questions() const override { return true; }
 
  protected:
+  std::optional<Draft> draft_from(const QaItem& question, Rng& rng, std::int64_t) const override {
+    return draft_fuzzy_needle_of_questions(config_, question, facts_, corpus().wordnet(), rng);
+  }
+
   std::optional<Draft> draft(Rng& rng, std::int64_t) const override {
     Draft draft;
     const VerbPair& verb = fuzzy_needle_verbs()[rng.below(config_.num_verbs)];
@@ -99,6 +112,7 @@ class FuzzyNeedle final : public TaskBuilder {
 
   FuzzyNeedleConfig config_;
   std::vector<Category> categories_;
+  std::vector<UserFact> facts_;
 };
 
 }  // namespace
@@ -165,7 +179,7 @@ std::string fuzzy_needle_is_a(std::string_view member, std::string_view category
 std::unique_ptr<TaskBuilder> make_fuzzy_needle(const Json& entry, const Corpus& corpus, std::string_view source) {
   FuzzyNeedleConfig config;
   read_config(config, entry, source);
-  return std::make_unique<FuzzyNeedle>(std::move(config), corpus);
+  return std::make_unique<FuzzyNeedle>(std::move(config), corpus, source);
 }
 
 }  // namespace longbow::data

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "data/tasks/reading.h"
 #include "data/tasks/task_builder.h"
 
 namespace longbow::data {
@@ -50,5 +51,25 @@ const std::vector<VerbPair>& fuzzy_needle_verbs();
 /// "A salmon is a fish."
 std::string fuzzy_needle_is_a(std::string_view member, std::string_view category);
 inline constexpr const char* kNeighbourPattern = "{} is a neighbour of {}.";
+
+/// A word whose content stem needle and question share, or of which one holds the other ("goldfish" and "fish"); empty when there is none.
+std::string shared_content(std::string_view needle, std::string_view question);
+
+/// A fact of the user's own, from a triple whose subject has a page that says what kind of thing it is.
+struct UserFact {
+  const QaItem* question = nullptr;
+  std::size_t relation = 0;  // of a fixed list: director, date of birth …
+  std::string object;
+  std::string needle;  // "Red Sky was directed by Tom Reed."
+  std::string intro;   // "Red Sky is a 1931 film."
+  std::string kind;    // "film"
+};
+/// Each once, in the questions' order.
+std::vector<UserFact> user_facts(const std::vector<const QaItem*>& questions, const WordNet& wordnet);
+
+/// nullopt when the question has no such fact, or none of another kind of thing shares its relation.
+std::optional<Draft> draft_fuzzy_needle_of_questions(const FuzzyNeedleConfig& config, const QaItem& question,
+                                                     const std::vector<UserFact>& facts, const WordNet& wordnet, Rng& rng);
+Reading read_fuzzy_needle_of_questions(const Item& item, const Corpus& corpus);
 
 }  // namespace longbow::data

@@ -6,6 +6,7 @@
 #include "data/tasks/fuzzy_needle.h"
 #include "data/tasks/phrase.h"
 #include "data/tasks/reading.h"
+#include "data/tasks/user_question.h"
 
 namespace longbow::data {
 namespace {
@@ -32,7 +33,8 @@ struct Needle {
   Sentence sentence;
 };
 
-// Content stems that needle and question share, or words that hold one another ("goldfish" and "fish").
+}  // namespace
+
 std::string shared_content(std::string_view needle, std::string_view question) {
   for (const std::string& a : lower_words(needle)) {
     for (const std::string& b : lower_words(question)) {
@@ -45,9 +47,8 @@ std::string shared_content(std::string_view needle, std::string_view question) {
   return "";
 }
 
-}  // namespace
-
 Reading read_fuzzy_needle(const Item& item, const Corpus& corpus) {
+  if (asks_user_question(item)) return read_fuzzy_needle_of_questions(item, corpus);
   Reading reading;
   const auto parts = split_message(item.messages.back().content);
   const auto question = parts ? parse_question(parts->question) : std::nullopt;

@@ -44,8 +44,14 @@ class KeyChain final : public TaskBuilder {
   std::string_view family() const override { return "multi_evidence"; }
   int version() const override { return 2; }
   Json resolved() const override { return config_to_json(config_); }
+  bool takes_questions() const override { return true; }
 
  protected:
+  std::optional<Draft> draft_from(const QaItem& question, Rng& rng, std::int64_t limit_tokens) const override {
+    const KeySource draw_keys = [&](std::size_t count) { return draw_different(count, [&] { return draw_key(rng, config_.key_digits); }); };
+    return draft_key_chain_of_questions(config_, question, questions(), draw_keys, rng, limit_tokens);
+  }
+
   std::optional<Draft> draft(Rng& rng, std::int64_t limit_tokens) const override {
     const std::size_t num_chains =
         config_.num_chains > 0 ? config_.num_chains : std::max<std::int64_t>(kMinChains, 4 * limit_tokens / 1024);

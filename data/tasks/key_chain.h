@@ -3,8 +3,10 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 
+#include "data/tasks/reading.h"
 #include "data/tasks/task_builder.h"
 
 namespace longbow::data {
@@ -43,5 +45,21 @@ inline constexpr std::array kKeyChainQuestions = {
     "Which code answers the question at the end of the chain that starts with key {}?",
     "Follow the keys from {} until one hides a question. What code answers it?",
 };
+
+// The user's own questions in place of codes. Blanks: key, question / first key.
+inline constexpr std::array kUserQuestionPatterns = {"The key {} hides this question: \"{}\".", "Key {} asks: \"{}\"."};
+inline constexpr std::array kUserKeyChainQuestions = {
+    "Start at the key {} and follow the keys to the hidden question. What is its answer?",
+    "The key {} starts a chain of keys that ends at a question. What is the answer to that question?",
+    "Follow the keys from {} until one hides a question, and answer it.",
+};
+
+/// Gives so many different keys, or fewer where they cannot be had.
+using KeySource = std::function<std::vector<std::string>(std::size_t)>;
+/// nullopt when fewer than two chains fit, or when the answer does not stand in what the question rests on.
+std::optional<Draft> draft_key_chain_of_questions(const KeyChainConfig& config, const QaItem& question,
+                                                  const std::vector<const QaItem*>& questions, const KeySource& draw_keys, Rng& rng,
+                                                  std::int64_t limit_tokens);
+Reading read_key_chain_of_questions(const Item& item);
 
 }  // namespace longbow::data

@@ -5,6 +5,7 @@
 #include "data/tasks/key_chain.h"
 #include "data/tasks/phrase.h"
 #include "data/tasks/reading.h"
+#include "data/tasks/user_question.h"
 
 namespace longbow::data {
 namespace {
@@ -48,6 +49,7 @@ void follow(const Graph& graph, const std::string& key, std::vector<std::string>
 }  // namespace
 
 Reading read_key_chain(const Item& item, const Corpus&) {
+  if (asks_user_question(item)) return read_key_chain_of_questions(item);
   Reading reading;
   const auto parts = split_message(item.messages.back().content);
   std::string head;

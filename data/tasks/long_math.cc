@@ -51,8 +51,13 @@ class LongMath final : public TaskBuilder {
   std::string_view family() const override { return "reasoning"; }
   int version() const override { return 1; }
   Json resolved() const override { return config_to_json(config_); }
+  bool takes_questions() const override { return true; }
 
  protected:
+  std::optional<Draft> draft_from(const QaItem& question, Rng& rng, std::int64_t) const override {
+    return draft_long_math_of_questions(config_, question, questions(), rng);
+  }
+
   std::optional<Draft> draft(Rng& rng, std::int64_t) const override {
     // Sums of random numbers pile up in the middle, and a model would learn to guess there. So the answer is drawn first, evenly,
     // and drafts are thrown away until one comes near it; a target that the operations cannot reach is drawn again.

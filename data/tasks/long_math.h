@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/tasks/reading.h"
 #include "data/tasks/task_builder.h"
 
 namespace longbow::data {
@@ -17,6 +18,7 @@ struct LongMathConfig {
   int max_value = 60;
   int num_decoy_cases = 1;
   int num_noise = 3;
+  int min_fragments = 2;
   std::vector<std::string> operations = {"more", "fewer", "times", "together"};
 
   template <class Visitor>
@@ -29,6 +31,10 @@ struct LongMathConfig {
             {.help = "Parallel computations of the same shape about other people.", .min = 0, .max = 100});
     v.field("num_noise", num_noise,
             {.help = "Sentences with numbers about the same people that the answer does not need.", .min = 0, .max = 500});
+    v.field("min_fragments", min_fragments,
+            {.help = "With questions of your own: fewest sentences before the one that asks; shorter problems are dropped.",
+             .min = 1,
+             .max = 20});
     v.field("operations", operations, {.help = "Any of more, fewer, times, together."});
   }
 };
@@ -50,5 +56,14 @@ inline constexpr const char* kLongMathQuestion = "How many {} does {} have?";
 inline constexpr std::array kNoisePatterns = {"{} waited {} days for a letter.", "{} lives {} miles from the sea.", "{} is {} years old.",
                                               "{} has read {} books this year.", "{} once walked {} hours in the rain."};
 inline constexpr std::array kThings = {"pears", "coins", "shells", "stamps", "marbles", "buttons", "lamps", "ribbons"};
+
+// The user's own problems. Blanks: the case's label, the part's number in words, its sentence / label, what is asked.
+inline constexpr const char* kCaseFragment = "Case {}, part {}: {}";
+inline constexpr const char* kCaseQuestion = "About case {}: {}";
+
+/// nullopt when the problem has too few sentences, an answer that is no number or formula, or one that the text shows.
+std::optional<Draft> draft_long_math_of_questions(const LongMathConfig& config, const QaItem& question,
+                                                  const std::vector<const QaItem*>& questions, Rng& rng);
+Reading read_long_math_of_questions(const Item& item);
 
 }  // namespace longbow::data

@@ -8,6 +8,7 @@
 #include "data/tasks/long_math.h"
 #include "data/tasks/phrase.h"
 #include "data/tasks/reading.h"
+#include "data/tasks/user_question.h"
 
 namespace longbow::data {
 namespace {
@@ -87,6 +88,7 @@ std::map<std::string, Value> solve(const std::vector<Statement>& statements, std
 }  // namespace
 
 Reading read_long_math(const Item& item, const Corpus&) {
+  if (asks_user_question(item)) return read_long_math_of_questions(item);
   Reading reading;
   const auto parts = split_message(item.messages.back().content);
   const auto question = parts ? match(parts->question, kLongMathQuestion) : std::nullopt;

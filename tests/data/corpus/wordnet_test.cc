@@ -160,6 +160,25 @@ TEST_F(SmallWordNet, CircularGraphEnds) {
   EXPECT_FALSE(WordNet::load(dir_.string()).is_a(0, 7));
 }
 
+TEST_F(SmallWordNet, GraphWithManyWaysToTheTopEnds) {
+  std::string nouns;
+  constexpr int kLevels = 40;  // two ways up at each: 2^39 ways to the top
+  const auto offset = [](int level, int side) { return std::to_string(10000000 + 2 * level + side); };
+  for (int level = 0; level < kLevels; ++level) {
+    for (const int side : {0, 1}) {
+      nouns += offset(level, side) + " 05 n 01 w" + offset(level, side) + " 0 ";
+      nouns += level == 0 ? "000" : "002 @ " + offset(level - 1, 0) + " n 0000 @ " + offset(level - 1, 1) + " n 0000";
+      nouns += " | gloss\n";
+    }
+  }
+  write("data.noun", nouns);
+  write("index.noun", "");
+  const WordNet wordnet = WordNet::load(dir_.string());
+  EXPECT_TRUE(wordnet.is_a(2 * kLevels - 1, 0));
+  EXPECT_FALSE(wordnet.is_a(0, 2 * kLevels - 1));
+  EXPECT_FALSE(wordnet.is_a(2 * kLevels - 1, 2 * kLevels - 2));
+}
+
 TEST(Corpus, InventedNamesAreNewTrainNamesInTheShapeOfTheOthers) {
   Corpus more(WordNet::load()), again(WordNet::load());
   const std::size_t given = more.names(Split::train).size();
