@@ -52,7 +52,7 @@ std::vector<std::int64_t> draw_with_sum(Rng& rng, std::int64_t low, std::int64_t
 class CrossEntityBuilder final : public TaskBuilder {
  public:
   CrossEntityBuilder(CrossEntityConfig config, const Corpus& corpus, std::string_view source)
-      : TaskBuilder(config.settings, corpus), config_(std::move(config)) {
+      : TaskBuilder(config.settings, corpus), config_(std::move(config)), user_dates_(questions()) {
     config_.settings = settings();
     for (const std::string& name : config_.operations) operations_.push_back(operation_of(name, source));
     if (operations_.empty()) throw UserError(concat("/operations: expected at least one, got none (", source, ")"));
@@ -68,11 +68,11 @@ class CrossEntityBuilder final : public TaskBuilder {
   std::string_view family() const override { return "multi_evidence"; }
   int version() const override { return 1; }
   Json resolved() const override { return config_to_json(config_); }
+  bool takes_questions() const override { return true; }
 
  protected:
   std::optional<Draft> draft(Rng& rng, std::int64_t limit_tokens) const override {
-    const std::int64_t count =
-        config_.num_entities > 0 ? config_.num_entities : std::clamp(limit_tokens / kTokensAnEntity, kMinEntities, kMaxEntities);
+    const std::int64_t count = entities_within(limit_tokens);
     const Drawn drawn = draw_question(rng, count);
     const CrossQuestion& question = drawn.question;
     const CrossTheme& theme = cross_themes()[question.theme];
@@ -116,7 +116,17 @@ class CrossEntityBuilder final : public TaskBuilder {
     return draft;
   }
 
+  std::optional<Draft> draft_from(const QaItem& question, Rng& rng, std::int64_t limit_tokens) const override {
+    const Operation operation = rng.pick(operations_);
+    const bool asks_entity = operation != Operation::count && operation != Operation::sum;
+    return user_dates_.draft(question, entities_within(limit_tokens), asks_entity, rng);
+  }
+
  private:
+  std::int64_t entities_within(std::int64_t limit_tokens) const {
+    return config_.num_entities > 0 ? config_.num_entities : std::clamp(limit_tokens / kTokensAnEntity, kMinEntities, kMaxEntities);
+  }
+
   struct Drawn {
     CrossQuestion question;
     std::vector<std::int64_t> derived;  // of each peer; their order means nothing
@@ -220,6 +230,7 @@ class CrossEntityBuilder final : public TaskBuilder {
   }
 
   CrossEntityConfig config_;
+  UserDates user_dates_;
   std::vector<Operation> operations_;
 };
 

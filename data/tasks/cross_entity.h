@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "data/tasks/page.h"
+#include "data/tasks/reading.h"
 #include "data/tasks/task_builder.h"
 
 namespace longbow::data {
@@ -76,6 +79,27 @@ inline constexpr int kLastCrossRank = 4;
 std::size_t num_cross_wordings(const CrossQuestion& question);
 /// In words; the threshold, which is the pattern's one blank, is left open.
 std::string cross_question_pattern(const CrossQuestion& question, std::size_t wording);
+
+/// The user's questions as dates: what their evidence says of whom ("Tom Reed", "date of death", "3 May 1950").
+class UserDates {
+ public:
+  struct Date {
+    std::string name;
+    std::string relation;
+    std::string stated;
+    std::int64_t year = 0;
+    std::string page;  // the paragraph about the name, as one line
+  };
+  explicit UserDates(const std::vector<const QaItem*>& questions);
+
+  /// Whose date is nearest to another's, or how many years lie between two: neither is stated, and each date is in a paragraph of its
+  /// own. nullopt for a question without such evidence, and where no others with the same relation fit around it.
+  std::optional<Draft> draft(const QaItem& question, std::int64_t count, bool asks_entity, Rng& rng) const;
+
+ private:
+  std::map<std::string, std::vector<Date>> by_relation_;  // each name once
+};
+Reading read_cross_entity_of_questions(const Item& item);
 
 /// An entity whose two numbers are known.
 struct CrossEntity {

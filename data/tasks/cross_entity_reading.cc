@@ -8,6 +8,7 @@
 
 #include "data/tasks/cross_entity.h"
 #include "data/tasks/reading.h"
+#include "data/tasks/user_question.h"
 
 namespace longbow::data {
 namespace {
@@ -187,6 +188,7 @@ std::vector<CrossEntity> entities_of_chain(const std::vector<std::string>& chain
 }  // namespace
 
 Reading read_cross_entity(const Item& item, const Corpus&) {
+  if (asks_user_question(item)) return read_cross_entity_of_questions(item);
   Reading reading;
   const auto parts = split_message(item.messages.back().content);
   const auto question = parts ? parse_question(parts->question) : std::nullopt;

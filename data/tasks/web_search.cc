@@ -17,7 +17,7 @@ using Links = std::vector<std::vector<std::size_t>>;  // [other link][sibling]: 
 class WebSearch final : public TaskBuilder {
  public:
   WebSearch(WebSearchConfig config, const Corpus& corpus, std::string_view source)
-      : TaskBuilder(config.settings, corpus), config_(std::move(config)) {
+      : TaskBuilder(config.settings, corpus), config_(std::move(config)), user_walks_(questions()) {
     config_.settings = settings();
     if (config_.min_hops > config_.max_hops) {
       throw UserError(concat("/min_hops: expected at most max_hops (", config_.max_hops, "), got ", config_.min_hops, " (", source, ")"));
@@ -30,13 +30,13 @@ class WebSearch final : public TaskBuilder {
   std::string_view family() const override { return "multi_evidence"; }
   int version() const override { return 1; }
   Json resolved() const override { return config_to_json(config_); }
+  bool takes_questions() const override { return true; }
 
  protected:
   // The hops are levels of siblings. Asked-for links lead from sibling j to sibling j of the next level, other links elsewhere;
   // sibling 0 is the walk. Names and places in the text are drawn afterwards, so the number gives nothing away.
   std::optional<Draft> draft(Rng& rng, std::int64_t limit_tokens) const override {
-    const std::size_t num_siblings =
-        config_.num_siblings > 0 ? config_.num_siblings : std::clamp(limit_tokens / kTokensASibling, kMinSiblings, kMaxSiblings);
+    const std::size_t num_siblings = siblings_within(limit_tokens);
     const auto num_hops = static_cast<std::size_t>(rng.between(config_.min_hops, config_.max_hops));
     const std::optional<std::vector<std::size_t>> relations = draw_relations(rng, num_hops);
     if (!relations) return std::nullopt;
@@ -71,7 +71,15 @@ class WebSearch final : public TaskBuilder {
     return draft;
   }
 
+  std::optional<Draft> draft_from(const QaItem& question, Rng& rng, std::int64_t limit_tokens) const override {
+    return user_walks_.draft(question, siblings_within(limit_tokens), rng, limit_tokens);
+  }
+
  private:
+  std::size_t siblings_within(std::int64_t limit_tokens) const {
+    return config_.num_siblings > 0 ? config_.num_siblings : std::clamp(limit_tokens / kTokensASibling, kMinSiblings, kMaxSiblings);
+  }
+
   struct Link {
     std::size_t relation = 0;
     std::string to;
@@ -158,6 +166,7 @@ class WebSearch final : public TaskBuilder {
   }
 
   WebSearchConfig config_;
+  UserWalks user_walks_;
 };
 
 }  // namespace

@@ -3,11 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/tasks/page.h"
+#include "data/tasks/reading.h"
 #include "data/tasks/task_builder.h"
 
 namespace longbow::data {
@@ -66,6 +69,30 @@ struct WebWalk {
   std::vector<std::size_t> relations;
 };
 std::string to_text(const WebWalk& walk, const WebTelling& telling);
+
+/// The user's questions as walks, by what their links say: those under one key are siblings at every hop.
+class UserWalks {
+ public:
+  struct Hop {
+    std::string definition;  // "the director of Red Sky", later "the date of death of @"
+    std::string relation;    // the same without what it starts from
+    std::string object;      // "Tom Reed"
+    std::string page;        // the paragraph that says so, as one line
+  };
+  using Walk = std::vector<Hop>;
+
+  explicit UserWalks(const std::vector<const QaItem*>& questions);
+
+  /// 2Wiki's evidence where each triple starts from the one before, or MuSiQue's steps where each asks of the one before; empty for any
+  /// other question and where a paragraph does not hold its link's object.
+  static Walk walk_of(const QaItem& question);
+  /// A draft of this question among siblings; nullopt when it is no walk, or has too few siblings that fit.
+  std::optional<Draft> draft(const QaItem& question, std::size_t num_siblings, Rng& rng, std::int64_t limit_tokens) const;
+
+ private:
+  std::map<std::string, std::vector<const QaItem*>> by_relations_;
+};
+Reading read_web_search_of_questions(const Item& item);
 
 /// "The town where Aaron was born is the town of Kessel."
 std::string web_step(const WebRelation& relation, std::string_view subject, std::string_view object);

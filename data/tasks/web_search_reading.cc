@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "data/tasks/reading.h"
+#include "data/tasks/user_question.h"
 #include "data/tasks/web_search.h"
 
 namespace longbow::data {
@@ -192,6 +193,7 @@ std::string any_link(const Graph& graph, const WebWalk& walk, Rng rng) {
 }  // namespace
 
 Reading read_web_search(const Item& item, const Corpus&) {
+  if (asks_user_question(item)) return read_web_search_of_questions(item);
   Reading reading;
   const auto parts = split_message(item.messages.back().content);
   const auto walk = parts ? parse_question(parts->question) : std::nullopt;

@@ -6,8 +6,10 @@
 
 #include <map>
 
+#include "core/atomic_file.h"
 #include "core/errors.h"
 #include "data/tasks/reading.h"
+#include "tests/core/temporary_folder.h"
 #include "tests/data/tasks/task_fixture.h"
 
 namespace longbow::data {
@@ -230,6 +232,108 @@ TEST(CrossEntity, WrongKnobsAreRefused) {
     } catch (const UserError& error) {
       EXPECT_THAT(error.what(), HasSubstr(test.expected));
     }
+  }
+}
+
+// Fifty pairs of people with their years of birth, in no order, as 2Wiki states them.
+class CrossEntityOfQuestions : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string rows;
+    for (int i = 0; i < 50; ++i) {
+      std::string paragraphs, triples;
+      for (const int person : {2 * i, 2 * i + 1}) {
+        const std::string date = concat("3 May ", year_of(person)), comma = person % 2 == 0 ? "" : ",";
+        paragraphs += concat(comma, R"([")", name_of(person), R"(",["Born on )", date, R"(, lived by the sea."]])");
+        triples += concat(comma, R"([")", name_of(person), R"(","date of birth",")", date, R"("])");
+      }
+      rows += concat(R"({"_id":"c)", i, R"(","type":"comparison","question":"Who was born first?","answer":")", name_of(2 * i),
+                     R"(","context":[)", paragraphs, R"(],"supporting_facts":[[")", name_of(2 * i), R"(",0],[")", name_of(2 * i + 1),
+                     R"(",0]],"evidences":[)", triples, "]}\n");
+    }
+    write_file_atomically(folder_.file("rows.jsonl"), rows);
+  }
+  static std::string name_of(int person) {
+    return concat("Tom ", static_cast<char>('A' + person / 10), "o", static_cast<char>('a' + person % 10), "er");
+  }
+  static int year_of(int person) { return 1700 + person * 37 % 100 * 2; }
+  std::string entry(const std::string& knobs = "") const {
+    return concat(R"({"task":"cross_entity","max_tokens":700,"num_entities":5,"questions":{"path":[")", folder_.file("rows.jsonl"),
+                  R"("],"heldout_share":0})", knobs, "}");
+  }
+  std::vector<Item> items(const std::string& knobs = "") const {
+    const auto builder = builder_of(entry(knobs));
+    std::vector<Item> items;
+    for (int index = 0; index < 200; ++index) {
+      if (auto item = builder->build(3, index, count_quarter_bytes)) items.push_back(std::move(*item));
+    }
+    return items;
+  }
+  testing::TemporaryFolder folder_;
+};
+
+TEST_F(CrossEntityOfQuestions, AsksWhoIsNearestAndHowFarApartTwoAre) {
+  std::map<std::string, int> year;
+  for (int person = 0; person < 100; ++person) year[name_of(person)] = year_of(person);
+  int nearest = 0, gaps = 0;
+  for (const Item& item : items()) {
+    const Reading reading = read_item(item, test_corpus());
+    ASSERT_EQ(reading.problem, "") << item.question;
+    EXPECT_EQ(reading.answers, item.answer.answers);
+    EXPECT_EQ(reading.oracle_answer, item.answer.answers[0]);
+    EXPECT_EQ(reading.gold_chain, item.gold_chain);
+    ASSERT_EQ(reading.evidence.size(), item.evidence.size());
+    std::vector<int> distances;  // of all who are named in the question but the reference
+    const int reference = year.at(item.difficulty.at("reference").as_string());
+    for (const auto& [name, born] : year) {
+      if (item.question.find(name) != std::string::npos && name != item.difficulty.at("reference").as_string())
+        distances.push_back(std::abs(born - reference));
+    }
+    const int least = *std::min_element(distances.begin(), distances.end());
+    if (item.answer.reward == "numeric") {
+      ++gaps;
+      EXPECT_EQ(item.answer.answers[0], std::to_string(least));
+    } else {
+      ++nearest;
+      EXPECT_EQ(distances.size(), 5u);
+      EXPECT_EQ(std::abs(year.at(item.answer.answers[0]) - reference), least);
+      EXPECT_EQ(std::count(distances.begin(), distances.end(), least), 1);
+    }
+  }
+  EXPECT_GE(nearest, 50);
+  EXPECT_GE(gaps, 20);
+}
+
+TEST_F(CrossEntityOfQuestions, EarliestAndLatestAreNoShortcut) {
+  double asked = 0;
+  int earliest = 0, latest = 0;
+  for (const Item& item : items(R"(,"operations":["most"])")) {
+    const Reading reading = read_item(item, test_corpus());
+    ++asked;
+    earliest += reading.shortcuts.at(0) == item.answer.answers[0];
+    latest += reading.shortcuts.at(1) == item.answer.answers[0];
+  }
+  const double chance = asked / 5, allowed = chance + 4 * std::sqrt(chance);
+  EXPECT_LE(earliest, allowed);
+  EXPECT_LE(latest, allowed);
+}
+
+TEST_F(CrossEntityOfQuestions, TamperedTextsAreProblems) {
+  const Item item = items(R"(,"operations":["most"])").front();
+  const struct {
+    const char* what;
+    void (*tamper)(Item&);
+  } cases[] = {
+      {"another year", [](Item& one) { one.messages[0].content.replace(one.messages[0].content.find("3 May 1") + 6, 4, "1234"); }},
+      {"another question", [](Item& one) { one.messages[0].content += " "; }},
+      {"evidence beyond its page", [](Item& one) { ++one.evidence[0].end; }},
+      {"a date less", [](Item& one) { one.gold_chain.erase(one.gold_chain.begin()); }},
+  };
+  EXPECT_EQ(read_item(item, test_corpus()).problem, "");
+  for (const auto& test : cases) {
+    Item tampered = item;
+    test.tamper(tampered);
+    EXPECT_NE(read_item(tampered, test_corpus()).problem, "") << test.what;
   }
 }
 

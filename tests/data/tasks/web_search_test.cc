@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/atomic_file.h"
 #include "core/errors.h"
 #include "data/tasks/reading.h"
+#include "tests/core/temporary_folder.h"
 #include "tests/data/tasks/task_fixture.h"
 
 namespace longbow::data {
@@ -161,6 +163,85 @@ TEST(WebSearch, KnobsDoWhatTheySay) {
       EXPECT_THAT(error.what(), HasSubstr(test.expected));
     }
   }
+}
+
+QaItem two_hops() {
+  QaItem item;
+  item.id = "q";
+  item.question = "When was the director of Red Sky born?";
+  item.answers = {"3 May 1950"};
+  item.paragraphs = {{"Red Sky", {"Red Sky is a film by Tom Reed."}, true, {}}, {"Tom Reed", {"He was born on 3 May 1950."}, true, {}}};
+  item.evidence = {{"Red Sky", "director", "Tom Reed"}, {"Tom Reed", "date of birth", "3 May 1950"}};
+  return item;
+}
+
+TEST(WebSearchOfQuestions, FindsTheWalk) {
+  UserWalks::Walk walk = UserWalks::walk_of(two_hops());
+  ASSERT_EQ(walk.size(), 2u);
+  EXPECT_EQ(walk[0].definition, "the director of Red Sky");
+  EXPECT_EQ(walk[1].definition, "the date of birth of @");
+  EXPECT_EQ(walk[1].page, "Tom Reed: He was born on 3 May 1950.");
+
+  QaItem steps = two_hops();
+  steps.evidence.clear();
+  steps.steps = {{"Red Sky >> director", "Tom Reed", 0}, {"When was #1 born?", "3 May 1950", 1}};
+  walk = UserWalks::walk_of(steps);
+  ASSERT_EQ(walk.size(), 2u);
+  EXPECT_EQ(walk[0].definition, "the director of Red Sky");
+  EXPECT_EQ(walk[1].definition, "the answer to \"When was @ born?\"");
+
+  const struct {
+    const char* what;
+    void (*change)(QaItem&);
+  } none[] = {
+      {"one hop", [](QaItem& item) { item.evidence.pop_back(); }},
+      {"a comparison", [](QaItem& item) { item.evidence[1].subject = "Ann Lee"; }},
+      {"an object that its page does not hold", [](QaItem& item) { item.paragraphs[0].sentences[0] = "Nothing of note."; }},
+      {"another answer", [](QaItem& item) { item.answers = {"Norway"}; }},
+      {"a mark of the patterns", [](QaItem& item) { item.evidence[0].subject = item.paragraphs[0].title = "Red @ Sky"; }},
+  };
+  for (const auto& test : none) {
+    QaItem item = two_hops();
+    test.change(item);
+    EXPECT_TRUE(UserWalks::walk_of(item).empty()) << test.what;
+  }
+  steps.steps[1].question = "When was Tom Reed born?";
+  EXPECT_TRUE(UserWalks::walk_of(steps).empty()) << "a step that asks nothing of the one before";
+}
+
+TEST(WebSearchOfQuestions, HidesTheQuestionAmongItsSiblings) {
+  const testing::TemporaryFolder folder;
+  std::string rows;
+  for (int i = 0; i < 40; ++i) {
+    const std::string work = concat("Red ", static_cast<char>('A' + i / 10), "o", static_cast<char>('a' + i % 10)), person = "Tom" + work;
+    rows += concat(R"({"_id":"w)", i, R"(","type":"compositional","question":"When?","answer":"3 May )", 1800 + i, R"(","context":[[")",
+                   work, R"(",["By )", person, R"(."]],[")", person, R"(",["Born on 3 May )", 1800 + i, R"(."]]],"supporting_facts":[[")",
+                   work, R"(",0],[")", person, R"(",0]],"evidences":[[")", work, R"(","director",")", person, R"("],[")", person,
+                   R"(","date of birth","3 May )", 1800 + i, "\"]]}\n");
+  }
+  write_file_atomically(folder.file("rows.jsonl"), rows);
+  const auto builder = builder_of(concat(R"({"task":"web_search","max_tokens":700,"num_siblings":5,"questions":{"path":[")",
+                                         folder.file("rows.jsonl"), R"("],"heldout_share":0}})"));
+  int last_hop = 0;
+  for (int index = 0; index < 40; ++index) {
+    const auto item = builder->build(3, index, count_quarter_bytes);
+    ASSERT_TRUE(item);
+    const Reading reading = read_item(*item, test_corpus());
+    ASSERT_EQ(reading.problem, "") << item->question;
+    EXPECT_EQ(reading.guesses.size(), 5u);
+    EXPECT_EQ(reading.answers, std::vector<std::string>{item->answer.answers[0]});
+    EXPECT_EQ(reading.gold_chain, item->gold_chain);
+    EXPECT_EQ(item->gold_chain.size(), 3u);
+    EXPECT_THAT(item->question, HasSubstr("the director of Red "));
+    EXPECT_THAT(item->question, HasSubstr("the date of birth of A"));
+    last_hop += reading.shortcuts.at(0) == item->answer.answers[0];
+    for (const EvidenceSpan& span : item->evidence) {
+      Item without = *item;
+      without.messages[0].content.erase(span.start, span.end - span.start);
+      EXPECT_NE(read_item(without, test_corpus()).problem, "");
+    }
+  }
+  EXPECT_LE(last_hop, 8 + 4 * 2.6);  // one in five, and four standard errors
 }
 
 }  // namespace
