@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/atomic_file.h"
 #include "core/config.h"
 #include "core/errors.h"
 #include "core/interrupt.h"
@@ -13,6 +14,8 @@
 #include "data/tasks/check.h"
 #include "rewards/reward.h"
 #include "tools/commands.h"
+#include "tools/data_report.h"
+#include "tools/pass_band.h"
 
 namespace longbow::tools {
 namespace {
@@ -26,6 +29,9 @@ struct DataArguments {
   std::int64_t seed = -1;
   int num_threads = 0;
   bool json = false;
+  bool skip_bad_lines = false;
+  std::string report;  // of check and stats; build's stands beside the manifest
+  PassBandOptions pass_band;
 };
 
 double score_completion(const data::Item& item, const std::string& completion) {
@@ -75,12 +81,30 @@ void build(const DataArguments& arguments) {
   Json json = read_json_file(arguments.recipe, {.allow_comments = true});
   for (const std::string& assignment : arguments.overrides) apply_override(json, assignment);
   if (arguments.seed >= 0) json["seed"] = arguments.seed;
+  if (arguments.skip_bad_lines) json["skip_bad_lines"] = true;
   const data::DatasetRecipe recipe = data::read_dataset_recipe(json, arguments.recipe);
-  print_report(data::build_dataset(recipe, {arguments.out, arguments.num_threads, score_completion}), arguments.json);
+  data::BuildOptions options{arguments.out, arguments.num_threads, score_completion};
+  if (!arguments.pass_band.model.empty()) {
+    PassBandOptions pass_band = arguments.pass_band;
+    pass_band.seed = static_cast<std::uint64_t>(recipe.seed);
+    pass_band.num_threads = arguments.num_threads;
+    options.pass_rates = make_pass_rates(pass_band, score_completion);
+    options.pass_band_name = pass_band_name(pass_band);
+  }
+  const Json manifest = data::build_dataset(recipe, options);
+  write_file_atomically(arguments.out + "/report.html", render_data_report(manifest, arguments.out));
+  print_report(manifest, arguments.json);
+  if (!arguments.json) std::cout << "wrote " << arguments.out << "/report.html\n";
+}
+
+data::CheckReport check_stored(const DataArguments& arguments) {
+  data::CheckReport report = data::check_dataset(arguments.dir, {arguments.wordnet, score_completion, arguments.num_threads});
+  if (!arguments.report.empty()) write_file_atomically(arguments.report, render_data_report(report.json, arguments.dir));
+  return report;
 }
 
 void check(const DataArguments& arguments) {
-  const data::CheckReport report = data::check_dataset(arguments.dir, {arguments.wordnet, score_completion, arguments.num_threads});
+  const data::CheckReport report = check_stored(arguments);
   print_report(report.json, arguments.json);
   if (report.failures.empty()) return;
   const data::CheckFailure& first = report.failures.front();
@@ -89,9 +113,7 @@ void check(const DataArguments& arguments) {
                          arguments.dir, "/", first.file, ")"));
 }
 
-void stats(const DataArguments& arguments) {
-  print_report(data::check_dataset(arguments.dir, {arguments.wordnet, score_completion, arguments.num_threads}).json, arguments.json);
-}
+void stats(const DataArguments& arguments) { print_report(check_stored(arguments).json, arguments.json); }
 
 }  // namespace
 
@@ -105,6 +127,13 @@ void add_data_command(CLI::App& app) {
   build_command->add_option("--out", arguments->out, "Folder for the .jsonl files and manifest.json")->required();
   build_command->add_option("--set", arguments->overrides, "Override one key: /path=value");
   build_command->add_option("--seed", arguments->seed, "Override the recipe's seed")->check(CLI::NonNegativeNumber);
+  build_command->add_flag("--skip-bad-lines", arguments->skip_bad_lines, "Count bad lines of questions and corpora and go on");
+  build_command->add_option("--pass-band", arguments->pass_band.model,
+                            "Drop items that this model answers never or always: a checkpoint's folder, or a server's URL ending in /v1");
+  build_command->add_option("--pass-band-model", arguments->pass_band.served_model, "The model's name at that server");
+  build_command->add_option("--samples", arguments->pass_band.num_samples, "Answers an item for the pass band")->check(CLI::Range(1, 1024));
+  build_command->add_option("--max-completion-tokens", arguments->pass_band.max_completion_tokens, "Length of such an answer")
+      ->check(CLI::Range(1, 1 << 20));
   build_command->callback([arguments] { build(*arguments); });
 
   CLI::App* check_command = data->add_subcommand("check", "Run every gate and bot again on the stored items");
@@ -114,6 +143,7 @@ void add_data_command(CLI::App& app) {
   for (CLI::App* command : {check_command, stats_command}) {
     command->add_option("DIR", arguments->dir, "A built data set, or any folder of .jsonl files in its schema")->required();
     command->add_option("--wordnet", arguments->wordnet, "WordNet's folder, when it is not where the manifest says");
+    command->add_option("--report", arguments->report, "Also write what was found as one HTML page");
   }
   for (CLI::App* command : {build_command, check_command, stats_command}) {
     command->add_option("--threads", arguments->num_threads, "Threads; 0 takes every processor")->check(CLI::NonNegativeNumber);

@@ -122,7 +122,9 @@ std::string render_learning(const RunRecord& run) {
   if (chart.lines.empty()) return {};
   std::string figures = render_lines(chart) + render_by_task(run, "accuracy", "Accuracy by task", true);
   if (!same) figures += render_by_task(run, "reward", "Reward by task", false);
-  return figures + render_by_task(run, "length", "Completion length by task", false);
+  figures += render_by_task(run, "length", "Completion length by task", false);
+  figures += render_by_task(run, "zero_variance", "Zero-variance groups by task", true);
+  return figures + render_by_task(run, "groups", "Groups sampled by task, a step", false);
 }
 
 /// Several runs: the means, then a picture a task.

@@ -1,12 +1,14 @@
 #include "data/tasks/token_counter.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -19,8 +21,39 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxWords = 200'000;       // a cache; beyond it starts anew, since keys and codes would fill it without end
-constexpr std::size_t kMaxCachedWordBytes = 24;  // longer ones are rarely met twice
+// Counts of short words, two to a set; a new one takes the place of whatever stood there, so that names and keys, which come once, cannot
+// fill the memory.
+class WordCounts {
+ public:
+  static constexpr std::size_t kMaxWordBytes = 23;
+
+  /// The count of `word`, from `count_whole` when it is not known.
+  template <class CountWhole>
+  std::int64_t count(std::string_view word, CountWhole count_whole) {
+    if (word.size() > kMaxWordBytes) return count_whole(word);
+    std::array<std::uint64_t, 3> key{};
+    std::memcpy(key.data(), word.data(), word.size());
+    key[2] |= static_cast<std::uint64_t>(word.size()) << 56;
+    std::uint64_t hash = (key[0] ^ std::rotl(key[1], 23) ^ std::rotl(key[2], 41)) * 0x9E3779B97F4A7C15u;
+    hash ^= hash >> 32;
+    Entry* pair = &entries_[hash % (kEntries / 2) * 2];
+    for (Entry* entry : {pair, pair + 1}) {
+      if (entry->key == key) return entry->count;
+    }
+    Entry& victim = pair[next_victim_++ % 2];
+    victim = {key, count_whole(word)};
+    return victim.count;
+  }
+
+ private:
+  struct Entry {
+    std::array<std::uint64_t, 3> key{};  // the word's bytes, and its length in the last
+    std::int64_t count = 0;              // of a word without bytes, which is no word
+  };
+  static constexpr std::size_t kEntries = 1 << 18;
+  std::vector<Entry> entries_ = std::vector<Entry>(kEntries);
+  std::size_t next_victim_ = 0;
+};
 
 class TemplatedCounter {
  public:
@@ -29,12 +62,13 @@ class TemplatedCounter {
   std::int64_t count(std::string_view content) {
     const std::string prompt = chat_template_.render({{"user", std::string(content)}}, true);
     if (!tokenizer_.words_apart()) return count_whole(prompt);
-    std::unique_ptr<Words> words = borrow();
+    std::unique_ptr<WordCounts> words = borrow();
+    const auto whole = [this](std::string_view word) { return count_whole(word); };
     std::int64_t count = 0;
     for (std::size_t start = 0; start < prompt.size();) {
       std::size_t end = prompt.find_first_not_of(' ', start);
       end = end == std::string::npos ? prompt.size() : std::min(prompt.find(' ', end), prompt.size());
-      count += count_word(std::string_view(prompt).substr(start, end - start), *words);
+      count += words->count(std::string_view(prompt).substr(start, end - start), whole);
       start = end;
     }
     give_back(std::move(words));
@@ -42,31 +76,17 @@ class TemplatedCounter {
   }
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view word) const { return std::hash<std::string_view>()(word); }
-  };
-  using Words = std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>>;
-
   std::int64_t count_whole(std::string_view text) const { return static_cast<std::int64_t>(tokenizer_.encode(text).size()); }
 
-  std::int64_t count_word(std::string_view word, Words& words) const {
-    if (word.size() > kMaxCachedWordBytes) return count_whole(word);
-    const auto known = words.find(word);
-    if (known != words.end()) return known->second;
-    if (words.size() >= kMaxWords) words.clear();
-    return words.emplace(std::string(word), count_whole(word)).first->second;
-  }
-
   // Each call has a cache to itself, so that counting takes no lock.
-  std::unique_ptr<Words> borrow() {
+  std::unique_ptr<WordCounts> borrow() {
     const std::lock_guard lock(mutex_);
-    if (idle_.empty()) return std::make_unique<Words>();
-    std::unique_ptr<Words> words = std::move(idle_.back());
+    if (idle_.empty()) return std::make_unique<WordCounts>();
+    std::unique_ptr<WordCounts> words = std::move(idle_.back());
     idle_.pop_back();
     return words;
   }
-  void give_back(std::unique_ptr<Words> words) {
+  void give_back(std::unique_ptr<WordCounts> words) {
     const std::lock_guard lock(mutex_);
     idle_.push_back(std::move(words));
   }
@@ -74,7 +94,7 @@ class TemplatedCounter {
   const Tokenizer tokenizer_;
   const ChatTemplate chat_template_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Words>> idle_;
+  std::vector<std::unique_ptr<WordCounts>> idle_;
 };
 
 }  // namespace

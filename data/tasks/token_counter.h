@@ -10,7 +10,7 @@ namespace longbow::data {
 
 /// By the recipe's rule: tokens of the templated prompt by the tokenizer of a folder, or bytes / chars_per_token where that is empty.
 /// Thread-safe. Throws UserError for a folder without a tokenizer or template. Cost: some 100 MB/s where words stand apart
-/// (Tokenizer::words_apart), else the tokenizer's own pace. Memory: 16 MB a thread.
+/// (Tokenizer::words_apart), else the tokenizer's own pace. Memory: 8 MB a thread.
 TokenCounter make_token_counter(const std::string& tokenizer_dir, double chars_per_token);
 
 /// Whether `tokenizer_dir` holds a tokenizer.

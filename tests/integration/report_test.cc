@@ -6,6 +6,7 @@
 #include <fstream>
 #include <string>
 
+#include "core/errors.h"
 #include "core/json.h"
 #include "core/line_reader.h"
 #include "core/process.h"
@@ -89,6 +90,49 @@ TEST_F(Report, ShowsAccuracyBeforeAndAfter) {
   const std::string html = page({run});
   EXPECT_THAT(html, HasSubstr("30% → 62.5%"));
   EXPECT_THAT(html, HasSubstr("+32.5 points, 240 items; 95%: 20.0–40.0% → 55.0–70.0%"));
+}
+
+TEST_F(Report, ShowsEachTasksRewardLengthVarianceAndShareOfTheSampling) {
+  const char* const step = R"("reward_mean": 0.5, "accuracy_mean": 0.4, "reward": {"a": 0.2, "b": 0.8}, "accuracy": {"a": 0.1, "b": 0.7}, )"
+                           R"("length": {"a": 11, "b": 17}, "zero_variance": {"a": 0.25, "b": 0.75}, "groups": {"a": 3, "b": 5})";
+  std::string steps;
+  for (int i = 0; i < 3; ++i) steps += concat("{\"step\": ", i, ", ", step, "}\n");
+  const std::string html = page({write("run/metrics.jsonl", steps)});
+  const struct {
+    const char* title;
+    const char* values;
+  } charts[] = {{"Reward by task", "b <em>0.8</em>"},
+                {"Accuracy by task", "b <em>70%</em>"},
+                {"Completion length by task", "b <em>17</em>"},
+                {"Zero-variance groups by task", "b <em>75%</em>"},
+                {"Groups sampled by task", "b <em>5</em>"}};
+  for (const auto& chart : charts) {
+    const std::size_t title = html.find(chart.title);
+    ASSERT_NE(title, std::string::npos) << chart.title;
+    EXPECT_THAT(html.substr(title, 800), HasSubstr(chart.values)) << chart.title;
+  }
+}
+
+TEST_F(Report, ShowsWhereAStepsTimeGoes) {
+  const std::string run =
+      write("run/metrics.jsonl",
+            R"({"step": 0, "reward_mean": 0, "time": {"step_s": 10.0, "rollout_s": 5.0}, "worker": {"prefill_s": 1.5, "decode_s": 2.5},)"
+            R"( "profile": {"rollout": 5.0, "rollout/reward": 1.0, "train": 4.0, "train/forward": 1.0, "train/backward": 2.0}})"
+            "\n"
+            R"({"step": 1, "reward_mean": 0, "time": {"step_s": 20.0, "rollout_s": 15.0}, "worker": {"prefill_s": 2.5, "decode_s": 4.5},)"
+            R"( "profile": {"rollout": 15.0, "rollout/reward": 3.0, "train": 4.0, "train/forward": 1.0, "train/backward": 2.0}})"
+            "\n");
+  const std::string html = page({run});
+  EXPECT_THAT(html, HasSubstr("Where a step's time goes"));
+  EXPECT_THAT(html, HasSubstr("<title>backward: 2.0000 s</title>"));
+  EXPECT_THAT(html, HasSubstr("<title>waiting: 8.0000 s</title>"));  // 10 s of rollout on average, 2 of them rewards
+  EXPECT_THAT(page({write("plain/metrics.jsonl", kSteps)}), Not(HasSubstr("Where a step's time goes")));
+
+  const Outcome table = run_longbow({"report", run, "--profile"});
+  EXPECT_EQ(table.exit_code, 0);
+  EXPECT_THAT(table.out, HasSubstr("    backward                              2.0000    13.3%"));
+  EXPECT_THAT(table.out, HasSubstr("prefill 2.000, decode 3.500"));
+  EXPECT_EQ(run_longbow({"report", dir_ + "/plain", "--profile"}).exit_code, 2);
 }
 
 TEST_F(Report, WhatAModelWroteIsTextAndNotMarkup) {

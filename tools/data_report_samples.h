@@ -1,0 +1,18 @@
+// Items as a person reads them: question, answer and chain, and the message with its evidence marked and the rest of a long one left out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "data/item.h"
+
+namespace longbow::tools {
+
+/// One item as a folded part of a page.
+std::string render_item(const data::Item& item);
+
+/// `count` items spread evenly over the file at `path`, which holds `num_items`; none of its other lines are parsed.
+std::string render_item_samples(const std::string& path, std::int64_t num_items, std::size_t count);
+
+}  // namespace longbow::tools
