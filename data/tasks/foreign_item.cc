@@ -33,6 +33,8 @@ std::vector<Candidate> find_names(std::string_view text) {
   return names;
 }
 
+}  // namespace
+
 std::vector<Candidate> candidates_like(const std::string& answer, std::string_view context) {
   const bool is_number = !answer.empty() && std::all_of(answer.begin(), answer.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (!is_number) return !answer.empty() && is_capital(answer.front()) ? find_names(context) : std::vector<Candidate>();
@@ -40,8 +42,6 @@ std::vector<Candidate> candidates_like(const std::string& answer, std::string_vi
   for (const Sentence& number : find_numbers(context)) numbers.push_back({std::string(number.text), number.span.start});
   return numbers;
 }
-
-}  // namespace
 
 bool is_foreign(const Item& item) {
   const std::vector<std::string> ours = task_names();

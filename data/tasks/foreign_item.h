@@ -12,4 +12,7 @@ bool is_foreign(const Item& item);
 /// is taken from the item; `problem` names a last message that is not the user's, or evidence outside it.
 Reading read_foreign_item(const Item& item);
 
+/// What in `context` looks like `answer`: numbers for a number, runs of capitalised words for a name, else nothing.
+std::vector<Candidate> candidates_like(const std::string& answer, std::string_view context);
+
 }  // namespace longbow::data

@@ -52,11 +52,17 @@ class LongDocQa final : public TaskBuilder {
       throw UserError(concat("/comparison_share: expected at most 1 together with yes_no_share, got ",
                              config_.comparison_share + config_.yes_no_share, " (", source, ")"));
     }
+    const auto num_yes_no = std::count_if(questions().begin(), questions().end(), [](const QaItem* item) { return is_yes_no(*item); });
+    const auto num_others = static_cast<double>(questions().size()) - static_cast<double>(num_yes_no);
+    // Of n others, n s / (1 - s) with yes or no make up the share s.
+    const double allowed = num_others * config_.yes_no_share / (1 - config_.yes_no_share);
+    if (num_yes_no > 0) yes_no_kept_ = std::min(1.0, allowed / static_cast<double>(num_yes_no));
   }
 
   std::string_view family() const override { return "multi_evidence"; }
   int version() const override { return 1; }
   Json resolved() const override { return config_to_json(config_); }
+  bool takes_questions() const override { return true; }
 
  protected:
   std::optional<Draft> draft(Rng& rng, std::int64_t limit_tokens) const override {
@@ -127,6 +133,10 @@ class LongDocQa final : public TaskBuilder {
     draft.difficulty["hops"] = 2;
     draft.difficulty["num_people"] = config_.num_people;
     return draft;
+  }
+  std::optional<Draft> draft_from(const QaItem& question, Rng& rng, std::int64_t limit_tokens) const override {
+    if (is_yes_no(question) && rng.uniform() >= yes_no_kept_) return std::nullopt;
+    return draft_long_doc_qa_of_question(config_, question, questions(), rng, limit_tokens);
   }
 
  private:
@@ -241,21 +251,23 @@ class LongDocQa final : public TaskBuilder {
     return text;
   }
 
-  Answer answer_of(const DocQuestion& question, const DocKind& kind, const World& world) const {
+  // Matched exactly: of one word, containment would score a list of two or three candidates.
+  static Answer answer_of(const DocQuestion& question, const DocKind& kind, const World& world) {
     const Place &place = world.place_of(0, question.tie), &other = world.place_of(1, question.tie);
     const std::string& value = place.values[question.fact];
     if (question.ask == DocQuestion::Ask::fact) {
-      Answer answer{config_.reward == DocReward::sub_em ? "sub_em" : "f1", {value}};
+      Answer answer{"exact_match", {value}};
       if (const std::string_view alias = kind.facts[question.fact].alias; !alias.empty()) answer.answers.push_back(fill(alias, {value}));
       return answer;
     }
     const bool is_older = std::stoll(value) < std::stoll(other.values[question.fact]);
     if (question.ask == DocQuestion::Ask::yes_no) return {"exact_match", {is_older ? "yes" : "no"}};
     const std::string& name = is_older ? place.name : other.name;
-    return {config_.reward == DocReward::sub_em ? "sub_em" : "f1", {name, fill(kind.called, {name})}};
+    return {"exact_match", {name, fill(kind.called, {name})}};
   }
 
   LongDocQaConfig config_;
+  double yes_no_kept_ = 1;  // share of the user's questions with the answer yes or no
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/tasks/reading.h"
 #include "data/tasks/task_builder.h"
 
 namespace longbow::data {
@@ -38,7 +39,7 @@ struct LongDocQaConfig {
     v.field("comparison_share", comparison_share, {.help = "Share of questions which of two places is older.", .min = 0, .max = 1});
     v.field("yes_no_share", yes_no_share, {.help = "Share of questions with the answer yes or no.", .min = 0, .max = 0.2});
     v.choice("reward", reward, {{"sub_em", DocReward::sub_em}, {"f1", DocReward::f1}},
-             {.help = "sub_em: guarded containment; f1: token F1. Yes and no are matched exactly."});
+             {.help = "Of the user's questions. sub_em: guarded containment; f1: token F1. Yes, no and invented answers: exact_match."});
   }
 };
 
@@ -90,5 +91,11 @@ struct DocQuestion {
 std::string to_text(const DocQuestion& question, std::size_t wording, std::size_t place_wording);
 /// nullopt for a text that to_text does not write.
 std::optional<DocQuestion> parse_doc_question(std::string_view text);
+
+/// One of the user's questions: its paragraphs and others' as pages. nullopt when the answer stands in the question, is not in what the
+/// question rests on, or when that offers nothing to mix it up with.
+std::optional<Draft> draft_long_doc_qa_of_question(const LongDocQaConfig& config, const QaItem& question,
+                                                   const std::vector<const QaItem*>& questions, Rng& rng, std::int64_t limit_tokens);
+Reading read_long_doc_qa_of_question(const Item& item);
 
 }  // namespace longbow::data

@@ -7,6 +7,7 @@
 #include "data/tasks/long_doc_qa.h"
 #include "data/tasks/phrase.h"
 #include "data/tasks/reading.h"
+#include "data/tasks/user_question.h"
 
 namespace longbow::data {
 namespace {
@@ -178,6 +179,7 @@ void check_evidence(const Solver& solver, const Solution& solution, const DocQue
 }  // namespace
 
 Reading read_long_doc_qa(const Item& item, const Corpus&) {
+  if (asks_user_question(item)) return read_long_doc_qa_of_question(item);
   Reading reading;
   const auto parts = split_message(item.messages.back().content);
   const auto question = parts ? parse_doc_question(parts->question) : std::nullopt;

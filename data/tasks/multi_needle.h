@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,41 +51,66 @@ inline constexpr std::string_view kTurnBreak = "\n\n";
 inline constexpr std::string_view kReplyMark = "\nAssistant: ";
 inline constexpr const char* kReferencePattern = "Its reference is {}.";
 
-/// Blanks: form, topic.
-inline constexpr std::array kRequestPatterns = {"Write a {} about the {}.",        "I need a {} about the {}.",
-                                                "Could you do a {} about the {}?", "A {} about the {}, please.",
-                                                "Next, a {} about the {}.",        "Let me have a {} about the {}."};
+/// What is asked for, the '@' of requests and questions. Blanks: form, topic / the title of the user's paragraphs.
+inline constexpr const char* kNamedThing = "{} about the {}";
+inline constexpr const char* kTitledThing = "passage on \"{}\"";
+inline constexpr std::array kRequests = {"Write a @.",   "I need a @.", "Could you do a @?",
+                                         "A @, please.", "Next, a @.",  "Let me have a @."};
 inline constexpr std::array kForms = {"memo",   "letter", "poem",   "report", "speech", "riddle", "summary", "fable",
                                       "review", "notice", "sketch", "story",  "toast",  "column", "lecture", "dialogue"};
-/// Blanks: which, form, topic, prefix.
+/// Blanks: which, prefix.
 inline constexpr std::array kTextQuestions = {
-    "Repeat the {} {} about the {} from the conversation, word for word, behind the string {} and a space.",
-    "Which text was the {} {} about the {}? Start with {}, then a space, then the text alone.",
-    "Give the {} {} about the {} again. Put {} and a space before it, and write nothing else.",
-    "Quote the {} {} about the {} in full, preceded by {} and a space.",
-    "What did the assistant write as the {} {} about the {}? Begin with {} and a space.",
-    "Copy out the {} {} about the {}. The copy begins with {} and a space.",
-    "I lost the {} {} about the {}. Send it once more, with {} and a space at the front.",
-    "Find the {} {} about the {} and return it unchanged behind {} and a space.",
-    "Reproduce the {} {} about the {} exactly; prepend {} and a space.",
-    "Let me see the {} {} about the {} once more, with {} and a space in front of it.",
-    "Read out the {} {} about the {}, after the word {} and a space.",
-    "Show me the {} {} about the {} as it was; your answer starts with {} and a space.",
+    "Repeat the {} @ from the conversation, word for word, behind the string {} and a space.",
+    "Which text was the {} @? Start with {}, then a space, then the text alone.",
+    "Give the {} @ again. Put {} and a space before it, and write nothing else.",
+    "Quote the {} @ in full, preceded by {} and a space.",
+    "What did the assistant write as the {} @? Begin with {} and a space.",
+    "Copy out the {} @. The copy begins with {} and a space.",
+    "I lost the {} @. Send it once more, with {} and a space at the front.",
+    "Find the {} @ and return it unchanged behind {} and a space.",
+    "Reproduce the {} @ exactly; prepend {} and a space.",
+    "Let me see the {} @ once more, with {} and a space in front of it.",
+    "Read out the {} @, after the word {} and a space.",
+    "Show me the {} @ as it was; your answer starts with {} and a space.",
 };
-/// Blanks: which, form, topic.
+/// Blank: which.
 inline constexpr std::array kCodeQuestions = {
-    "What is the reference of the {} {} about the {}?",
-    "Which reference does the {} {} about the {} have?",
-    "Give the reference of the {} {} about the {}.",
-    "Look up the {} {} about the {}. What reference stands in it?",
-    "What number does the {} {} about the {} name as its reference?",
-    "In the conversation, which reference belongs to the {} {} about the {}?",
-    "Count until you reach the {} {} about the {}. What is its reference?",
-    "I am looking for the {} {} about the {}. Which reference was it given?",
-    "State the reference found in the {} {} about the {}.",
-    "The assistant wrote a {} {} about the {}. Under which reference?",
-    "Tell me the reference of the {} {} about the {}.",
-    "Under which reference is the {} {} about the {} filed?",
+    "What is the reference of the {} @?",
+    "Which reference does the {} @ have?",
+    "Give the reference of the {} @.",
+    "Look up the {} @. What reference stands in it?",
+    "What number does the {} @ name as its reference?",
+    "In the conversation, which reference belongs to the {} @?",
+    "Count until you reach the {} @. What is its reference?",
+    "I am looking for the {} @. Which reference was it given?",
+    "State the reference found in the {} @.",
+    "The assistant wrote a {} @. Under which reference?",
+    "Tell me the reference of the {} @.",
+    "Under which reference is the {} @ filed?",
+};
+
+/// `pattern` with its blanks filled in order, and '@' by the thing.
+std::string say_of_thing(std::string_view pattern, const std::vector<std::string_view>& words, std::string_view thing);
+/// What stands in the blanks of a text that say_of_thing writes, and the thing as it stands there.
+struct HeardThing {
+  std::vector<std::string> words;
+  std::string thing;
+};
+std::optional<HeardThing> hear_of_thing(std::string_view text, std::string_view pattern);
+
+/// The step of the gold chain that counts a turn. Blanks: which, code.
+inline constexpr const char* kReferenceStep = "The {} @ has the reference {}.";
+std::string reference_step(std::size_t number, std::string_view thing, std::string_view code);
+
+/// Texts that the user's files have under one title: whole paragraphs, or sentences where there are too few of them.
+class TitledTexts {
+ public:
+  explicit TitledTexts(const std::vector<const QaItem*>& questions);
+  /// Different texts under the title, in no particular order: at least `count`, or none.
+  std::vector<std::string> under(const std::string& title, std::size_t count) const;
+
+ private:
+  std::map<std::string, std::vector<const QaParagraph*>> paragraphs_;
 };
 
 /// "first" … "twelfth", then "13th" …

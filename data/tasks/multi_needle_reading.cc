@@ -11,23 +11,24 @@ namespace {
 
 struct Question {
   std::int64_t which = 0;
-  std::string_view form, topic, prefix;
+  std::string thing, prefix;
   bool asks_text = false;
 };
 
 std::optional<Question> parse_question(std::string_view text) {
   for (const char* pattern : kTextQuestions) {
-    if (const auto words = match(text, pattern))
-      return Question{number_of_ordinal((*words)[0]), (*words)[1], (*words)[2], (*words)[3], true};
+    if (const auto heard = hear_of_thing(text, pattern))
+      return Question{number_of_ordinal(heard->words[0]), heard->thing, heard->words[1], true};
   }
   for (const char* pattern : kCodeQuestions) {
-    if (const auto words = match(text, pattern)) return Question{number_of_ordinal((*words)[0]), (*words)[1], (*words)[2], "", false};
+    if (const auto heard = hear_of_thing(text, pattern)) return Question{number_of_ordinal(heard->words[0]), heard->thing, "", false};
   }
   return std::nullopt;
 }
 
 struct Turn {
-  std::string_view speaker, form, topic, reply;
+  std::string_view speaker, reply;
+  std::string thing;
   std::vector<std::string_view> codes;
   EvidenceSpan span;
 };
@@ -41,13 +42,10 @@ std::optional<Turn> parse_turn(std::string_view block, std::int64_t start) {
   turn.reply = block.substr(mark + kReplyMark.size());
   turn.span = {start, start + static_cast<std::int64_t>(block.size())};
   const std::string_view request = block.substr(colon + 2, mark - colon - 2);
-  for (const char* pattern : kRequestPatterns) {
-    if (const auto words = match(request, pattern)) {
-      turn.form = (*words)[0];
-      turn.topic = (*words)[1];
-    }
+  for (const char* pattern : kRequests) {
+    if (auto heard = hear_of_thing(request, pattern)) turn.thing = std::move(heard->thing);
   }
-  if (turn.form.empty()) return std::nullopt;
+  if (turn.thing.empty()) return std::nullopt;
   for (const Sentence& sentence : split_sentences(turn.reply)) {
     if (const auto words = match(sentence.text, kReferencePattern)) turn.codes.push_back((*words)[0]);
   }
@@ -74,8 +72,8 @@ std::string answer_in_chain(const Question& question, const std::string& step) {
     const auto turn = parse_turn(step, 0);
     return turn ? concat(question.prefix, " ", turn->reply) : "";
   }
-  const auto words = match(step, "The {} {} about the {} has the reference {}.");
-  return words && number_of_ordinal((*words)[0]) == question.which ? std::string((*words)[3]) : "";
+  const auto heard = hear_of_thing(step, kReferenceStep);
+  return heard && number_of_ordinal(heard->words[0]) == question.which ? heard->words[1] : "";
 }
 
 }  // namespace
@@ -95,7 +93,7 @@ Reading read_multi_needle(const Item& item, const Corpus&) {
     speakers.emplace(turn.speaker);
     if (!question->asks_text && turn.codes.size() != 1 && reading.problem.empty())
       reading.problem = concat("a turn has ", turn.codes.size(), " references");
-    if (turn.form == question->form && turn.topic == question->topic) same.push_back(&turn);
+    if (turn.thing == question->thing) same.push_back(&turn);
   }
   reading.entities.assign(speakers.begin(), speakers.end());
   if (!reading.problem.empty()) return reading;
@@ -116,10 +114,8 @@ Reading read_multi_needle(const Item& item, const Corpus&) {
   if (question->asks_text) {
     reading.gold_chain = {std::string(parts->context.substr(asked.span.start, asked.span.end - asked.span.start))};
   } else {
-    for (std::int64_t i = 1; i <= question->which; ++i) {
-      reading.gold_chain.push_back(concat("The ", ordinal(i), " ", question->form, " about the ", question->topic, " has the reference ",
-                                          same[static_cast<std::size_t>(i) - 1]->codes.front(), "."));
-    }
+    for (std::size_t i = 0; i < static_cast<std::size_t>(question->which); ++i)
+      reading.gold_chain.push_back(reference_step(i + 1, question->thing, same[i]->codes.front()));
   }
   return reading;
 }

@@ -23,17 +23,6 @@ struct Event {
   std::size_t sentence = 0;
 };
 
-// Chains of events, each in its own order, merged so that every merged order is equally likely.
-std::vector<Event> interleave(const std::vector<std::vector<Event>>& chains, Rng& rng) {
-  std::vector<std::size_t> turns;
-  for (std::size_t chain = 0; chain < chains.size(); ++chain) turns.insert(turns.end(), chains[chain].size(), chain);
-  rng.shuffle(turns);
-  std::vector<std::size_t> next(chains.size(), 0);
-  std::vector<Event> merged;
-  for (const std::size_t chain : turns) merged.push_back(chains[chain][next[chain]++]);
-  return merged;
-}
-
 class MultiQuery final : public TaskBuilder {
  public:
   MultiQuery(MultiQueryConfig config, const Corpus& corpus, std::string_view source)
@@ -52,6 +41,7 @@ class MultiQuery final : public TaskBuilder {
   std::string_view family() const override { return "multi_evidence"; }
   int version() const override { return 1; }
   Json resolved() const override { return config_to_json(config_); }
+  bool takes_questions() const override { return true; }
 
  protected:
   std::optional<Draft> draft(Rng& rng, std::int64_t) const override {
@@ -100,6 +90,9 @@ class MultiQuery final : public TaskBuilder {
     draft.difficulty["num_corrected"] = config_.num_corrected;
     draft.difficulty["num_unasked"] = config_.num_unasked;
     return draft;
+  }
+  std::optional<Draft> draft_from(const QaItem& question, Rng& rng, std::int64_t limit_tokens) const override {
+    return draft_multi_query_of_questions(config_, question, questions(), rng, limit_tokens);
   }
 
  private:
@@ -220,6 +213,22 @@ std::optional<QueryWords> hear(std::string_view sentence, const QueryWording& wo
                    : words.new_name) = (*blanks)[i];
   }
   return words;
+}
+
+std::vector<std::string> all_lists(const std::vector<std::vector<std::string>>& choices, std::size_t limit) {
+  std::vector<std::string> lists;
+  std::vector<std::size_t> at(choices.size(), 0);
+  while (lists.size() < limit) {
+    std::vector<std::string> lines;
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+      if (!choices[i][at[i]].empty()) lines.push_back(choices[i][at[i]]);
+    }
+    if (!lines.empty()) lists.push_back(numbered_lines(lines));
+    std::size_t i = 0;
+    while (i < at.size() && ++at[i] == choices[i].size()) at[i++] = 0;
+    if (i == at.size()) break;
+  }
+  return lists;
 }
 
 std::string numbered_lines(const std::vector<std::string>& lines) {

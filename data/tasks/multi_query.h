@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/tasks/reading.h"
 #include "data/tasks/task_builder.h"
 
 namespace longbow::data {
@@ -111,9 +112,47 @@ inline constexpr std::array kMultiQueryQuestions = {
 /// is in or out, with any of its numbers; the empty list is none. Counted up to this many.
 inline constexpr std::int64_t kMaxQueryGuesses = 4096;
 
+/// Every list with one of `choices[i]` for line i, where an empty text leaves the line out; at most `limit`, never the empty list.
+std::vector<std::string> all_lists(const std::vector<std::vector<std::string>>& choices, std::size_t limit);
+
+/// Chains, each in its own order, merged so that every merged order is equally likely.
+template <class Event>
+std::vector<Event> interleave(const std::vector<std::vector<Event>>& chains, Rng& rng) {
+  std::vector<std::size_t> turns;
+  for (std::size_t chain = 0; chain < chains.size(); ++chain) turns.insert(turns.end(), chains[chain].size(), chain);
+  rng.shuffle(turns);
+  std::vector<std::size_t> next(chains.size(), 0);
+  std::vector<Event> merged;
+  for (const std::size_t chain : turns) merged.push_back(chains[chain][next[chain]++]);
+  return merged;
+}
+
 /// "1. 4821\n2. 7310".
 std::string numbered_lines(const std::vector<std::string>& lines);
 /// The step of the gold chain that gives a line: "1. The badge number of Marlow is 4821."
 std::string query_step(std::size_t line, std::string_view kind, std::string_view name, std::string_view number);
+
+inline constexpr std::array kMultiQueryQuestionsOfUsers = {
+    "The text asks questions and takes some of them back. Answer those that are still asked at the end, in the order of asking, as a "
+    "numbered "
+    "list.",
+    "Which answers does the text want once everything withdrawn is left out? List them, numbered, in the order of the questions.",
+    "Go through the questions in the text. Answer those that were not withdrawn later, in order, one numbered line each.",
+    "Give a numbered list of the answers to the questions in the text, without those no longer wanted, in the order of the questions.",
+    "Some of the questions above are called off further on. Answer the others in the order in which they are asked, as a numbered list.",
+    "Answer every question that stands at the end of the text. Keep their order and number the lines.",
+    "What is still asked when the text ends? One numbered line with the answer to each question, in the order in which they were last "
+    "asked.",
+    "Somebody reads the text and notes what to answer, crossing out what is called off. What numbered list of answers is the result?",
+    "Report the answers that the text requests, in the order of the requests, as a numbered list; skip the requests that it revokes.",
+    "Of the questions above, some were called off. Answer the rest in order: a numbered list with one answer a line.",
+    "Write a numbered list with the answer to each question in the text that nobody took back, first asked first.",
+    "Collect the questions that hold at the end of the text and answer them, in order, as a numbered list.",
+};
+
+/// Several of the user's questions, planted in quotes among what they rest on; some are taken back. nullopt when too few of them fit.
+std::optional<Draft> draft_multi_query_of_questions(const MultiQueryConfig& config, const QaItem& question,
+                                                    const std::vector<const QaItem*>& questions, Rng& rng, std::int64_t limit_tokens);
+Reading read_multi_query_of_questions(const Item& item);
 
 }  // namespace longbow::data

@@ -6,6 +6,7 @@
 #include "data/tasks/multi_query.h"
 #include "data/tasks/phrase.h"
 #include "data/tasks/reading.h"
+#include "data/tasks/user_question.h"
 
 namespace longbow::data {
 namespace {
@@ -106,23 +107,6 @@ std::vector<std::string> possible_numbers(const std::vector<Stated>& stated) {
   return numbers;
 }
 
-// Every list with one of `choices[i]` for line i; an empty string leaves the line out. At most `limit`, the empty list not among them.
-std::vector<std::string> all_lists(const std::vector<std::vector<std::string>>& choices, std::size_t limit) {
-  std::vector<std::string> lists;
-  std::vector<std::size_t> at(choices.size(), 0);
-  while (lists.size() < limit) {
-    std::vector<std::string> lines;
-    for (std::size_t i = 0; i < choices.size(); ++i) {
-      if (!choices[i][at[i]].empty()) lines.push_back(choices[i][at[i]]);
-    }
-    if (!lines.empty()) lists.push_back(numbered_lines(lines));
-    std::size_t i = 0;
-    while (i < at.size() && ++at[i] == choices[i].size()) at[i++] = 0;
-    if (i == at.size()) break;
-  }
-  return lists;
-}
-
 // Numbers side by side in the text, as many as the answer has lines: what a bot that looks at places alone can offer.
 void add_candidates(const Played& played, Reading& reading) {
   std::vector<Candidate> numbers;
@@ -150,6 +134,7 @@ std::string list_in_chain(const std::vector<std::string>& chain) {
 }  // namespace
 
 Reading read_multi_query(const Item& item, const Corpus&) {
+  if (asks_user_question(item)) return read_multi_query_of_questions(item);
   Reading reading;
   const auto parts = split_message(item.messages.back().content);
   if (!parts || std::find(kMultiQueryQuestions.begin(), kMultiQueryQuestions.end(), parts->question) == kMultiQueryQuestions.end()) {
