@@ -111,10 +111,16 @@ class Forward {
     const std::int64_t half_bytes = std::int64_t{kKeyBlock} * shape_.head_dim * size_of(shape_.kv_dtype);
     for (std::int64_t block = part.first_block; block < part.end_block; ++block) {
       const std::int64_t slot = block % part.keys->num_slots();
+      const std::int64_t next = (block + 1 < part.end_block ? (block + 1) % part.keys->num_slots() : slot) - slot;
       const std::uint8_t* key = part.keys->storage() + (slot * shape_.num_kv_heads + kv_head) * 2 * half_bytes;
       const std::int64_t first_key = block * kKeyBlock;
       const bool whole = first_key >= latest_begin && first_key + kKeyBlock <= earliest_end;
-      typed_.block(tile, begin, query, {.first_key = first_key, .key = key, .value = key + half_bytes, .whole = whole});
+      typed_.block(tile, begin, query,
+                   {.first_key = first_key,
+                    .key = key,
+                    .value = key + half_bytes,
+                    .next = next * shape_.num_kv_heads * 2 * half_bytes,
+                    .whole = whole});
     }
   }
 

@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "kernels/attention.h"
+#include "kernels/cpu/attention_kernels.h"
 
 namespace longbow::kernels {
 namespace {
@@ -13,31 +14,6 @@ constexpr std::int64_t kParallelElements = 1 << 15;
 
 std::int64_t head_elements(const AttentionShape& shape) { return 2 * std::int64_t{kKeyBlock} * shape.head_dim; }
 std::int64_t slot_bytes(const AttentionShape& shape) { return shape.num_kv_heads * head_elements(shape) * size_of(shape.kv_dtype); }
-
-// Where value i of key j stands in a head's half of a slot, `width` values wide: rows of i for the keys, of j for the values; bf16 in
-// pairs of rows. cpu/attention_kernels.h draws both layouts.
-std::int64_t at(float, std::int64_t row, std::int64_t column, std::int64_t width) { return row * width + column; }
-std::int64_t at(bf16, std::int64_t row, std::int64_t column, std::int64_t width) { return (row / 2 * width + column) * 2 + row % 2; }
-
-void store(float* to, float value) { *to = value; }
-void store(bf16* to, float value) { *to = to_bf16(value); }
-
-// Rows [begin, end) of one block and kv head; k and v point at the row for `begin`.
-template <class T>
-void pack_rows(T* head, const float* k, const float* v, int begin, int end, int head_dim, std::int64_t row_stride) {
-  T* key = head;
-  T* value = head + std::int64_t{kKeyBlock} * head_dim;
-  constexpr int kLine = 16;  // a cache line of floats: rows lie far apart, so each line is read once and whole
-  for (int d0 = 0; d0 < head_dim; d0 += kLine) {
-    for (int j = begin; j < end; ++j) {
-      const float* line = k + (j - begin) * row_stride + d0;
-      for (int d = 0; d < kLine; ++d) store(key + at(T{}, d0 + d, j, kKeyBlock), line[d]);
-    }
-  }
-  for (int j = begin; j < end; ++j) {
-    for (int d = 0; d < head_dim; ++d) store(value + at(T{}, j, d, head_dim), v[(j - begin) * row_stride + d]);
-  }
-}
 
 }  // namespace
 
@@ -55,6 +31,8 @@ void KvBlocks::append(ThreadPool& pool, const float* k, const float* v, std::int
   const std::int64_t last_block = (new_keys - 1) / kKeyBlock;
   // Blocks that this very call would overwrite again are never written, so no two blocks meet in a slot.
   const std::int64_t first_block = std::max(old_keys / kKeyBlock, last_block - num_slots_ + 1);
+  const AttentionKernels kernels = attention_kernels();
+  const auto store_keys = shape_.kv_dtype == DType::f32 ? kernels.forward_f32.store_keys : kernels.forward_bf16.store_keys;
   const auto pack = [&](std::int64_t item, int) {
     const std::int64_t block = first_block + item / shape_.num_kv_heads;
     const std::int64_t head = item % shape_.num_kv_heads;
@@ -64,11 +42,9 @@ void KvBlocks::append(ThreadPool& pool, const float* k, const float* v, std::int
     const std::int64_t to = (block % num_slots_) * slot_bytes(shape_) + head * head_elements(shape_) * size_of(shape_.kv_dtype);
     const int first = static_cast<int>(begin - block * kKeyBlock);
     const int last = static_cast<int>(end - block * kKeyBlock);
-    if (shape_.kv_dtype == DType::f32) {
-      pack_rows(reinterpret_cast<float*>(storage_.data() + to), k + from, v + from, first, last, shape_.head_dim, row_stride);
-    } else {
-      pack_rows(reinterpret_cast<bf16*>(storage_.data() + to), k + from, v + from, first, last, shape_.head_dim, row_stride);
-    }
+    std::uint8_t* key = storage_.data() + to;
+    store_keys(k + from, v + from, row_stride, first, last, shape_.head_dim, key,
+               key + head_elements(shape_) / 2 * size_of(shape_.kv_dtype));
   };
   const std::int64_t items = (last_block - first_block + 1) * shape_.num_kv_heads;
   if (n * shape_.num_kv_heads * shape_.head_dim < kParallelElements) {

@@ -21,7 +21,7 @@ inline const std::uint32_t* words(const float* p) { return reinterpret_cast<cons
 template <class Words, DType dtype>
 void load_row(const float* from, int head_dim, float* to) {
   if constexpr (Words::kValues == 1 && dtype == DType::bf16) {
-    round_to_bf16(from, head_dim, to);
+    round_to_bf16(from, head_dim, reinterpret_cast<std::uint32_t*>(to));
   } else {
     Words::load_query(from, head_dim, to);
   }

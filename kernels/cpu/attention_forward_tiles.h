@@ -10,6 +10,34 @@
 namespace longbow::kernels::LONGBOW_ATTENTION_ISA {
 namespace {
 
+void store_keys_f32(const float* k, const float* v, std::int64_t stride, int begin, int end, int head_dim, std::uint8_t* key_bytes,
+                    std::uint8_t* value_bytes) {
+  float* key = reinterpret_cast<float*>(key_bytes);
+  float* value = reinterpret_cast<float*>(value_bytes);
+  for (int j = begin; j < end; ++j, k += stride, v += stride) {
+    for (int d = 0; d < head_dim; ++d) key[d * kKeyBlock + j] = k[d];
+    for (int d = 0; d < head_dim; d += kLanes) store(value + j * head_dim + d, load(v + d));
+  }
+}
+
+void store_keys_bf16(const float* k, const float* v, std::int64_t stride, int begin, int end, int head_dim, std::uint8_t* key_bytes,
+                     std::uint8_t* value_bytes) {
+  auto* key = reinterpret_cast<std::uint32_t*>(key_bytes);
+  auto* value = reinterpret_cast<std::uint32_t*>(value_bytes);
+  alignas(64) std::uint32_t row[256];  // a bf16 is the upper half
+  for (int j = begin; j < end; ++j, k += stride, v += stride) {
+    round_to_bf16(k, head_dim, row);
+    for (int d = 0; d < head_dim; d += 2) key[d / 2 * kKeyBlock + j] = row[d] >> 16 | row[d + 1];
+    round_to_bf16(v, head_dim, row);
+    std::uint32_t* pairs = value + j / 2 * head_dim;
+    if (j % 2 == 0) {
+      for (int d = 0; d < head_dim; ++d) pairs[d] = (pairs[d] & 0xffff0000u) | row[d] >> 16;
+    } else {
+      for (int d = 0; d < head_dim; ++d) pairs[d] = (pairs[d] & 0xffffu) | row[d];
+    }
+  }
+}
+
 template <class Words>
 void load_query(const QueryTile& tile, int query, const float* from) {
   Words::load_query(from, tile.head_dim, tile.query + query * words_of<Words>(tile.head_dim));
@@ -39,7 +67,7 @@ inline float softmax_step(const QueryTile& tile, int query, const float* score, 
 }
 
 template <class Words, int rows, bool whole>
-void scores(const QueryTile& tile, int query, const StoredBlock& block, float* probability, float* correction) {
+void scores(const QueryTile& tile, int query, const StoredBlock& block, std::int64_t next, float* probability, float* correction) {
   const Visible<rows> visible(tile.key_begin + query, tile.key_end + query, block.first_key);
   if (!whole && !visible.any()) return;
   const int first = whole ? 0 : visible.first_vector();
@@ -47,8 +75,8 @@ void scores(const QueryTile& tile, int query, const StoredBlock& block, float* p
   const int query_words = words_of<Words>(tile.head_dim);
   alignas(64) float score[rows][kKeyBlock];
   multiply_columns<Words, rows>(
-      {tile.query + query * query_words, query_words, Words::kWords}, {reinterpret_cast<const std::uint32_t*>(block.key), kKeyBlock}, first,
-      last, tile.head_dim / Words::kValues,
+      {tile.query + query * query_words, query_words, Words::kWords}, {reinterpret_cast<const std::uint32_t*>(block.key), kKeyBlock, next},
+      first, last, tile.head_dim / Words::kValues,
       [&](int m, int v, Vec sum) { store(score[m] + v * kLanes, whole ? sum : visible.keep(m, v, sum, kNoMax)); });
   for (int m = 0; m < rows; ++m) {
     float* row = probability + m * words_of<Words>(kKeyBlock);
@@ -61,14 +89,15 @@ void scores(const QueryTile& tile, int query, const StoredBlock& block, float* p
 }
 
 template <class Words, int rows, bool whole>
-void outputs(const QueryTile& tile, int query, const StoredBlock& block, const float* probability, const float* correction) {
+void outputs(const QueryTile& tile, int query, const StoredBlock& block, std::int64_t next, const float* probability,
+             const float* correction) {
   const Visible<rows> visible(tile.key_begin + query, tile.key_end + query, block.first_key);
   if (!whole && !visible.any()) return;
   const int first = (whole ? 0 : visible.first_vector()) * kLanes;
   const int last = (whole ? kBlockVectors : visible.end_vector()) * kLanes;
   multiply_columns<Words, rows>(
       {probability + words_of<Words>(first), words_of<Words>(kKeyBlock), Words::kWords},
-      {reinterpret_cast<const std::uint32_t*>(block.value) + first / Words::kValues * tile.head_dim, tile.head_dim}, 0,
+      {reinterpret_cast<const std::uint32_t*>(block.value) + first / Words::kValues * tile.head_dim, tile.head_dim, next}, 0,
       tile.head_dim / kLanes, (last - first) / Words::kValues, [&](int m, int v, Vec sum) {
         if (!whole && !visible.sees(m)) return;
         float* accumulator = tile.accumulator + (query + m) * tile.head_dim + v * kLanes;
@@ -78,15 +107,19 @@ void outputs(const QueryTile& tile, int query, const StoredBlock& block, const f
 
 template <class Words, bool whole>
 void forward_queries(const QueryTile& tile, int begin, int end, const StoredBlock& block) {
-  for_each_run(end - begin, [&](int from, int to) {
-    with_rows(to - from, [&]<int rows>() {
-      scores<Words, rows, whole>(tile, begin + from, block, tile.probability + from * words_of<Words>(kKeyBlock), tile.correction + from);
+  const auto for_runs = [&](const auto& body) {
+    for_each_run(end - begin, [&](int from, int to) {
+      const std::int64_t next = from == 0 ? block.next : 0;  // one run is enough to fetch it
+      with_rows(to - from, [&]<int rows>() {
+        body.template operator()<rows>(begin + from, next, tile.probability + from * words_of<Words>(kKeyBlock), tile.correction + from);
+      });
     });
+  };
+  for_runs([&]<int rows>(int query, std::int64_t next, float* probability, float* correction) {
+    scores<Words, rows, whole>(tile, query, block, next, probability, correction);
   });
-  for_each_run(end - begin, [&](int from, int to) {
-    with_rows(to - from, [&]<int rows>() {
-      outputs<Words, rows, whole>(tile, begin + from, block, tile.probability + from * words_of<Words>(kKeyBlock), tile.correction + from);
-    });
+  for_runs([&]<int rows>(int query, std::int64_t next, const float* probability, const float* correction) {
+    outputs<Words, rows, whole>(tile, query, block, next, probability, correction);
   });
 }
 

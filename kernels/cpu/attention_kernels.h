@@ -36,10 +36,14 @@ struct StoredBlock {
   std::int64_t first_key = 0;
   const std::uint8_t* key = nullptr;
   const std::uint8_t* value = nullptr;
-  bool whole = false;  // every query in the call sees all of it
+  std::int64_t next = 0;  // bytes to the block that is walked after it: memory is asked for that meanwhile
+  bool whole = false;     // every query in the call sees all of it
 };
 
 struct ForwardKernels {
+  /// Stores rows [begin, end) of a block; k and v point at the row for `begin`.
+  void (*store_keys)(const float* k, const float* v, std::int64_t stride, int begin, int end, int head_dim, std::uint8_t* key,
+                     std::uint8_t* value);
   /// Stores a query vector; bf16 rounds it.
   void (*load_query)(const QueryTile& tile, int query, const float* from);
   /// Takes queries [begin, end) through a block. One that sees none of it is left as it is, bit for bit.

@@ -23,14 +23,13 @@ inline WordVec load_words(const std::uint32_t* p) {
   return words;
 }
 
-/// Rounds to bf16, kept as f32; NaN stays NaN.
-inline void round_to_bf16(const float* from, int count, float* to) {
+/// The bits of f32 values rounded to bf16; NaN stays NaN.
+inline void round_to_bf16(const float* __restrict from, int count, std::uint32_t* __restrict to) {
   for (int i = 0; i < count; ++i) {
     std::uint32_t bits;
     __builtin_memcpy(&bits, from + i, 4);
     const std::uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
-    bits = ((bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : rounded) & 0xffff0000u;
-    __builtin_memcpy(to + i, &bits, 4);
+    to[i] = ((bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : rounded) & 0xffff0000u;
   }
 }
 
@@ -138,7 +137,9 @@ struct Bf16Words {
     for (int v = 0; v < width; ++v) column[v] = (Vec)(load_words(b + v * kLanes) & 0xffff0000u);
     multiply_add([&](int m) { return a[m * a_row + 1]; }, column, sum);
   }
-  static void load_query(const float* from, int head_dim, float* to) { round_to_bf16(from, head_dim, to); }
+  static void load_query(const float* from, int head_dim, float* to) {
+    round_to_bf16(from, head_dim, reinterpret_cast<std::uint32_t*>(to));
+  }
   static void store_row(float* to, int v, Vec value) { store(to + v * kLanes, value); }
 };
 #endif
@@ -158,6 +159,7 @@ struct RowsOfA {
 struct RowsOfB {
   const std::uint32_t* at;
   std::int64_t step;
+  std::int64_t next = 0;  // bytes to what is to be fetched meanwhile
 };
 
 template <class Words, int rows, int width, class Consume>
@@ -165,7 +167,12 @@ inline void multiply_tile(const RowsOfA& a, const RowsOfB& b, std::int64_t first
   Vec sum[rows][width] = {};
   const float* a_at = a.at;
   const std::uint32_t* b_at = b.at + first * kLanes;
-  for (int s = 0; s < steps; ++s, a_at += a.step, b_at += b.step) Words::step(a_at, a.row, b_at, sum);
+  for (int s = 0; s < steps; ++s, a_at += a.step, b_at += b.step) {
+    Words::step(a_at, a.row, b_at, sum);
+    // Into the second-level cache: the first has no room for a second block.
+    const char* next = reinterpret_cast<const char*>(b_at) + b.next;
+    for (int v = 0; v < width * kLanes; v += 16) __builtin_prefetch(next + v * 4, 0, 2);
+  }
 #pragma GCC unroll 8
   for (int m = 0; m < rows; ++m) {
 #pragma GCC unroll 4

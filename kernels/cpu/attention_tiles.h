@@ -7,8 +7,8 @@ namespace longbow::kernels::LONGBOW_ATTENTION_ISA {
 namespace {
 
 AttentionKernels kernels() {
-  return {.forward_f32 = {.load_query = load_query<F32Words>, .block = forward_block<F32Words>},
-          .forward_bf16 = {.load_query = load_query<Bf16Words>, .block = forward_block<Bf16Words>},
+  return {.forward_f32 = {.store_keys = store_keys_f32, .load_query = load_query<F32Words>, .block = forward_block<F32Words>},
+          .forward_bf16 = {.store_keys = store_keys_bf16, .load_query = load_query<Bf16Words>, .block = forward_block<Bf16Words>},
           .merge = merge,
           .finish = finish,
           .backward_f32 = backward_kernels<F32Words, DType::f32>(),

@@ -13,39 +13,41 @@ void expect_output_near(const AttentionShape& shape, const std::vector<float>& a
   expect_near(actual, expected.out, kAttentionTolerance, expected.magnitude, rounding, what + ", out");
 }
 
+/// On every instruction set.
 void expect_matches_reference(const AttentionBatch& batch, const std::string& what) {
   ThreadPool pool(2);
-  const ForwardResult actual = run_forward(pool, batch);
   const reference::AttentionResult expected = reference::attention(reference_problem(batch));
-  expect_output_near(batch.shape, actual.out, expected, what);
-  expect_near(actual.lse, expected.lse, kAttentionTolerance, {}, 0, what + ", lse");
+  for_each_isa([&](const std::string& isa) {
+    const ForwardResult actual = run_forward(pool, batch);
+    const std::string where = concat(isa, ", ", what, ", ", name_of(batch.shape.kv_dtype));
+    expect_output_near(batch.shape, actual.out, expected, where);
+    expect_near(actual.lse, expected.lse, kAttentionTolerance, {}, 0, where + ", lse");
+  });
 }
 
 TEST(AttentionForward, MatchesReferenceAtWindowEdges) {
-  for_each_isa([](const std::string& isa) {
+  for (const DType dtype : {DType::f32, DType::bf16}) {
     for (const int window : {0, 1, 16, 128}) {
       for (const int length : {1, 7, 127, 128, 129, 300}) {
-        const AttentionBatch batch = random_batch(make_shape(2, 1, 32, window), one_sequence(length));
-        expect_matches_reference(batch, concat(isa, ", window ", window, ", length ", length));
+        const AttentionBatch batch = random_batch(make_shape(2, 1, 32, window, dtype), one_sequence(length));
+        expect_matches_reference(batch, concat("window ", window, ", length ", length));
       }
     }
-  });
+  }
 }
 
 TEST(AttentionForward, MatchesReferenceForEveryHeadLayout) {
   struct Case {
     int num_heads, num_kv_heads, head_dim;
   };
-  for_each_isa([](const std::string& isa) {
-    for (const Case& c :
-         {Case{2, 2, 16}, Case{4, 2, 64}, Case{4, 1, 80}, Case{8, 2, 48}, Case{3, 3, 112}, Case{2, 1, 128}, Case{1, 1, 256}}) {
-      for (const DType dtype : {DType::f32, DType::bf16}) {
-        const AttentionShape shape = make_shape(c.num_heads, c.num_kv_heads, c.head_dim, 50, dtype);
-        expect_matches_reference(random_batch(shape, prompt_and_completions(100, {3, 70})),
-                                 concat(isa, ", ", c.num_heads, ":", c.num_kv_heads, " x ", c.head_dim, ", ", name_of(dtype)));
-      }
+  for (const Case& c :
+       {Case{2, 2, 16}, Case{4, 2, 64}, Case{4, 1, 80}, Case{8, 2, 48}, Case{3, 3, 112}, Case{2, 1, 128}, Case{1, 1, 256}}) {
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      const AttentionShape shape = make_shape(c.num_heads, c.num_kv_heads, c.head_dim, 50, dtype);
+      expect_matches_reference(random_batch(shape, prompt_and_completions(100, {3, 70})),
+                               concat(c.num_heads, ":", c.num_kv_heads, " x ", c.head_dim));
     }
-  });
+  }
 }
 
 TEST(AttentionForward, LargeScoresStayFinite) {
