@@ -18,7 +18,7 @@ namespace longbow::data {
 
 static_assert(std::endian::native == std::endian::little, "the codec copies integers as they lie in memory");
 
-inline constexpr std::uint16_t kWireVersion = 1;
+inline constexpr std::uint16_t kWireVersion = 2;
 inline constexpr std::int64_t kEnvelopeBytes = 20;
 inline constexpr std::int64_t kMaxChunkBytes = std::int64_t{256} << 20;
 

@@ -68,6 +68,8 @@ void group_fields(Codec& codec, typename Codec::template Field<Group> group) {
   prompt_fields(codec, group.prompt);
   codec.list("completions", group.completions, codec.limits().max_group_size, kMinCompletionBytes,
              [&](auto& completion) { completion_fields(codec, completion); });
+  codec.number_in("prefill_ms", group.prefill_ms, 0.0, std::numeric_limits<double>::max());
+  codec.number_in("decode_ms", group.decode_ms, 0.0, std::numeric_limits<double>::max());
 }
 
 template void prompt_fields<Encoder>(Encoder&, const Prompt&);

@@ -37,6 +37,8 @@ struct Group {
   std::uint64_t lease_id = 0;
   Prompt prompt;
   std::vector<Completion> completions;
+  double prefill_ms = 0;  // what the worker has computed since the group it finished before this one, for metrics only
+  double decode_ms = 0;
 };
 
 /// Bounds that a decoder enforces before it allocates; a message beyond them is refused.

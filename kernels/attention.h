@@ -81,7 +81,7 @@ struct TrainSegment {
   std::int64_t num_rows = 0;
   std::int64_t first_position = 0;
   int prefix = -1;               // index of the segment that it continues, or -1; a prefix has no prefix itself and stands earlier
-  std::int64_t first_query = 0;  // rows before it are keys only: their q, out, lse and dout are not read, their dq is not written
+  std::int64_t first_query = 0;  // rows before it are keys only: their q, out, lse and dout are not read, their dq is 0
 };
 
 /// Gradients of attention_forward over a packed batch. q, k, v, dq, dk, dv are views into rows of `stride` floats (so they may be

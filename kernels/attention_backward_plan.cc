@@ -36,14 +36,14 @@ BackwardPlan plan_backward(const AttentionShape& shape, std::span<const TrainSeg
   for (std::int64_t s = 0; s < static_cast<std::int64_t>(segments.size()); ++s) {
     check_prefix(segments, s);
     first_key_tile.push_back(plan.key_tiles.size());
-    const auto cut = [&](std::int64_t size, std::vector<SegmentRange>& ranges) {
-      for (std::int64_t i = 0; i < segments[s].num_rows; i += size) ranges.push_back({s, i, std::min(size, segments[s].num_rows - i)});
+    const auto cut = [&](std::int64_t first, std::int64_t size, std::vector<SegmentRange>& ranges) {
+      for (std::int64_t i = first; i < segments[s].num_rows; i += size) ranges.push_back({s, i, std::min(size, segments[s].num_rows - i)});
     };
     for (std::int64_t i = 0; i < segments[s].num_rows; i += kTileKeys)
       plan.first_block.push_back(static_cast<std::int64_t>(plan.blocks.size()) + i / kKeyBlock);
-    cut(kKeyBlock, plan.blocks);
-    cut(tile_rows, plan.query_tiles);
-    cut(kTileKeys, plan.key_tiles);
+    cut(0, kKeyBlock, plan.blocks);
+    cut(segments[s].first_query, tile_rows, plan.query_tiles);
+    cut(0, kTileKeys, plan.key_tiles);
   }
   first_key_tile.push_back(plan.key_tiles.size());
 

@@ -57,6 +57,20 @@ void linear_forward(ThreadPool& pool, const float* x, std::int64_t m, const Pack
                   .accumulate = accumulate});
 }
 
+void linear_forward_columns(ThreadPool& pool, const float* x, std::int64_t m, const PackedMatrix& b, std::int64_t first_n, std::int64_t n,
+                            float* y, std::int64_t y_stride) {
+  LONGBOW_CHECK_EQ(first_n % kPanelWidth, 0);
+  LONGBOW_CHECK_LE(first_n + n, b.n());
+  multiply(pool, {.dtype = b.dtype(),
+                  .m = m,
+                  .n = n,
+                  .a = {x, b.k()},
+                  .panels = static_cast<const std::uint8_t*>(b.panels()) + first_n / kPanelWidth * panel_bytes(b.k(), b.dtype()),
+                  .k = b.k(),
+                  .c = y,
+                  .c_stride = y_stride});
+}
+
 void linear_backward_input(ThreadPool& pool, const float* dy, std::int64_t m, std::int64_t k, std::span<const WeightBlock> blocks,
                            DType dtype, float* dx, bool accumulate) {
   std::vector<StepRows> runs;

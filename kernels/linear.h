@@ -41,6 +41,11 @@ void pack_rows(ThreadPool& pool, const float* weight, std::int64_t rows, std::in
 /// y [m, n] = x [m, k] Bᵀ (+ y when `accumulate`). bf16: x is rounded to bf16 first; products accumulate in f32.
 void linear_forward(ThreadPool& pool, const float* x, std::int64_t m, const PackedMatrix& b, float* y, bool accumulate = false);
 
+/// Columns [first_n, first_n + n) of that product alone, the same bits, into rows of `y` that are y_stride floats apart. first_n is a
+/// multiple of 16.
+void linear_forward_columns(ThreadPool& pool, const float* x, std::int64_t m, const PackedMatrix& b, std::int64_t first_n, std::int64_t n,
+                            float* y, std::int64_t y_stride);
+
 /// One row-major block [n, k] of a weight whose outputs stand in columns [first_n, first_n + n) of dy.
 struct WeightBlock {
   const float* weight;  // [n, k]; unused by linear_backward_weight

@@ -6,16 +6,31 @@
 namespace longbow::model {
 namespace {
 
-constexpr std::int64_t kBlock = std::int64_t{1} << 16;
+constexpr std::int64_t kBlock = std::int64_t{1} << 15;
 
 /// out = in, rounded to the compute type.
-void round_values(ThreadPool& pool, const float* in, std::int64_t size, kernels::DType dtype, float* out) {
+template <class Value>
+void round_values(ThreadPool& pool, const Value* in, std::int64_t size, kernels::DType dtype, float* out) {
   pool.parallel_for((size + kBlock - 1) / kBlock, [&](std::int64_t block, int) {
     const std::int64_t end = std::min(size, (block + 1) * kBlock);
     for (std::int64_t i = block * kBlock; i < end; ++i) {
-      out[i] = dtype == kernels::DType::f32 ? in[i] : kernels::to_float(kernels::to_bf16(in[i]));
+      const float value = kernels::to_float(in[i]);
+      out[i] = dtype == kernels::DType::f32 ? value : kernels::to_float(kernels::to_bf16(value));
     }
   });
+}
+
+void pack_matrix(ThreadPool& pool, const float* values, kernels::PackedMatrix& out) { kernels::pack_rows(pool, values, out.n(), 0, out); }
+
+/// A few rows at a time become f32 in a cache, and go from there into their panels.
+void pack_matrix(ThreadPool& pool, const kernels::bf16* values, kernels::PackedMatrix& out) {
+  constexpr std::int64_t kRows = 256;  // a multiple of a panel's width
+  kernels::Buffer<float> rows(kRows * out.k());
+  for (std::int64_t first = 0; first < out.n(); first += kRows) {
+    const std::int64_t count = std::min(kRows, out.n() - first);
+    round_values(pool, values + first * out.k(), count * out.k(), kernels::DType::f32, rows.data());
+    kernels::pack_rows(pool, rows.data(), count, first, out);
+  }
 }
 
 /// In f32 arithmetic, as the reference implementations of these families compute it.
@@ -57,10 +72,21 @@ PackedModel::PackedModel(ThreadPool& pool, const ModelConfig& config, const Para
   update(pool, values);
 }
 
-void PackedModel::update(ThreadPool& pool, const float* values) {
+void PackedModel::update(ThreadPool& pool, const float* values) { pack(pool, values); }
+
+void PackedModel::update(ThreadPool& pool, const WeightValues& values) {
+  if (values.dtype() == kernels::DType::f32) {
+    pack(pool, values.floats());
+  } else {
+    pack(pool, values.halves());
+  }
+}
+
+template <class Value>
+void PackedModel::pack(ThreadPool& pool, const Value* values) {
   const std::int64_t hidden = config_->hidden_size;
   round_values(pool, values + layout_->embedding, embedding_.size(), dtype_, embedding_.data());
-  kernels::pack_rows(pool, values + layout_->head, config_->vocab_size, 0, head_);
+  pack_matrix(pool, values + layout_->head, head_);
   float* norm = norms_.data();
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const LayerOffsets& at = layout_->layers[i];
@@ -69,10 +95,10 @@ void PackedModel::update(ThreadPool& pool, const float* values) {
     round_values(pool, values + at.post_attention_norm, hidden, dtype_, norm + hidden);
     norm += 2 * hidden;
     // q, k and v stand one after another in the layout, and so do gate and up.
-    kernels::pack_rows(pool, values + at.q, layer.qkv.n(), 0, layer.qkv);
-    kernels::pack_rows(pool, values + at.o, layer.o.n(), 0, layer.o);
-    kernels::pack_rows(pool, values + at.gate, layer.gate_up.n(), 0, layer.gate_up);
-    kernels::pack_rows(pool, values + at.down, layer.down.n(), 0, layer.down);
+    pack_matrix(pool, values + at.q, layer.qkv);
+    pack_matrix(pool, values + at.o, layer.o);
+    pack_matrix(pool, values + at.gate, layer.gate_up);
+    pack_matrix(pool, values + at.down, layer.down);
   }
   round_values(pool, values + layout_->final_norm, hidden, dtype_, norm);
 }

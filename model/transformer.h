@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,6 +24,7 @@ class PackedModel {
   PackedModel(ThreadPool& pool, const ModelConfig& config, const ParameterLayout& layout, const float* values, kernels::DType dtype);
   /// Packs new values into the same memory.
   void update(ThreadPool& pool, const float* values);
+  void update(ThreadPool& pool, const WeightValues& values);
 
   struct Layer {
     const float* input_norm;  // point into `norms`
@@ -41,6 +43,9 @@ class PackedModel {
   const kernels::PackedMatrix& head() const { return head_; }  // [vocab, hidden]
 
  private:
+  template <class Value>
+  void pack(ThreadPool& pool, const Value* values);
+
   const ModelConfig* config_;
   const ParameterLayout* layout_;
   kernels::DType dtype_;
@@ -54,7 +59,8 @@ class PackedModel {
 kernels::AttentionShape attention_shape(const ModelConfig& config, int layer, kernels::DType kv_dtype);
 
 /// Supplies attention to a forward pass: receives a layer's rotated qkv rows [rows, (heads + 2 kv heads) * head_dim] and
-/// writes out [rows, heads, head_dim] and, when not null, lse [rows, heads].
+/// writes out [rows, heads, head_dim] and, when not null, lse [rows, heads]. In the last layer only the wanted rows of the pass have
+/// queries and get outputs; all have keys and values.
 class AttentionContext {
  public:
   virtual ~AttentionContext() = default;
@@ -68,31 +74,44 @@ struct SavedActivations;
 struct PackedRows {
   std::span<const std::int32_t> tokens;        // [rows]
   std::span<const std::int32_t> position_ids;  // [rows]
+  /// Rows whose hidden state is read, rising; absent: all. The others give the last layer keys and values, and nothing more is computed.
+  std::optional<std::span<const std::int32_t>> wanted = std::nullopt;
 };
 
-/// hidden [rows, hidden_size]: the last layer's output after the final norm. `saved` null: nothing is kept.
+/// hidden [wanted rows, hidden_size]: the last layer's output after the final norm. `saved` null: nothing is kept, else it has been
+/// reserved for this pass.
 /// Numerics: a row's bits depend on its token, its position and what `attention` shows it, not on the other rows, nor on the
 /// thread count. bf16: inputs of matrix products are rounded, sums and everything between them are f32.
 /// Throws InternalError for a token outside the vocabulary. Scratch grows to the largest call of this thread and is kept.
 void forward(ThreadPool& pool, const PackedModel& model, PackedRows rows, AttentionContext& attention, float* hidden,
              SavedActivations* saved);
 
-/// A training batch: segments as in kernels::TrainSegment (prompt-once: the prompt is a segment, completions continue it).
+/// A training batch: segments as in kernels::TrainSegment (prompt-once: the prompt is a segment, completions continue it). A segment's
+/// rows before its `first_query` are not wanted: their hidden states are not computed.
 struct TrainBatch {
   std::vector<std::int32_t> tokens;        // [rows]
   std::vector<std::int32_t> position_ids;  // [rows]
   std::vector<kernels::TrainSegment> segments;
 };
 
+/// The rows of `batch` whose hidden states are computed, rising.
+std::vector<std::int32_t> wanted_rows(const TrainBatch& batch);
+
+inline constexpr std::int64_t kActivationBudgetBytes = std::int64_t{2} << 30;
+
 /// Forward and backward over training batches; owns the activations between the two calls.
 class TrainingPass {
  public:
-  TrainingPass(ThreadPool& pool, const ModelConfig& config, const ParameterLayout& layout);
+  /// Keeps as many activations as fit into `activation_budget_bytes` (saved_activations.h) and computes the others again; neither
+  /// hidden states nor gradients show which.
+  TrainingPass(ThreadPool& pool, const ModelConfig& config, const ParameterLayout& layout,
+               std::int64_t activation_budget_bytes = kActivationBudgetBytes);
   ~TrainingPass();
 
-  /// Returns hidden states [rows, hidden_size], valid until the next call. `keep` false: a scoring pass, nothing is saved.
+  /// Returns hidden states [wanted rows, hidden_size], valid until the next call. `keep` false: a scoring pass, nothing is saved.
   const float* forward(const PackedModel& model, const TrainBatch& batch, bool keep);
-  /// Adds the gradient of everything below `dhidden` to `gradient` (flat, layout order). `values` are the f32 weights of the forward pass.
+  /// Adds the gradient of everything below `dhidden` [wanted rows, hidden_size] to `gradient` (flat, layout order). `values` are the
+  /// f32 weights of the forward pass.
   void backward(const PackedModel& model, const float* values, const TrainBatch& batch, const float* dhidden, float* gradient);
 
  private:

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kernels/dtype.h"
@@ -41,6 +43,29 @@ struct ParameterLayout {
 enum class InitScheme {
   fan_in,  // N(0, 1/sqrt(fan_in)), embeddings std 0.0625, o and down divided by sqrt(2 L), norms one (docs/results.md: learns retrieval)
   normal,  // N(0, 0.02) everywhere, norms one
+};
+
+/// Weights to be loaded, in layout order, f32 or bf16, and whatever keeps them alive: a buffer, a mapped snapshot, a message's bytes.
+class WeightValues {
+ public:
+  WeightValues() = default;
+  WeightValues(kernels::DType dtype, const void* values, std::shared_ptr<const void> owner)
+      : dtype_(dtype), values_(values), owner_(std::move(owner)) {}
+  /// Takes `values` over.
+  explicit WeightValues(kernels::Buffer<float> values) {
+    const auto kept = std::make_shared<const kernels::Buffer<float>>(std::move(values));
+    values_ = kept->data();
+    owner_ = kept;
+  }
+
+  kernels::DType dtype() const { return dtype_; }
+  const float* floats() const { return static_cast<const float*>(values_); }                  // of dtype f32
+  const kernels::bf16* halves() const { return static_cast<const kernels::bf16*>(values_); }  // of dtype bf16
+
+ private:
+  kernels::DType dtype_ = kernels::DType::f32;
+  const void* values_ = nullptr;
+  std::shared_ptr<const void> owner_;
 };
 
 /// f32 values in layout order. Movable.

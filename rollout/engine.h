@@ -9,6 +9,7 @@
 
 #include "core/thread_pool.h"
 #include "model/transformer.h"
+#include "rollout/sampler.h"
 #include "rollout/scheduler.h"
 
 namespace longbow::rollout {
@@ -24,6 +25,8 @@ struct EngineCounters {
   std::int64_t steps = 0;
   std::int64_t prefill_tokens = 0;
   std::int64_t decode_tokens = 0;  // tokens sampled
+  double prefill_ms = 0;           // of steps with both, rows share the time
+  double decode_ms = 0;
 };
 
 class Engine {
@@ -38,9 +41,9 @@ class Engine {
   /// Throws UserError when the model gives logits that are not finite.
   std::vector<FinishedGroup> step();
 
-  /// New weights in layout order. Groups that run now end with the weights they began with (their prefix was computed by them);
+  /// New weights. Groups that run now end with the weights they began with (their prefix was computed by them);
   /// none starts until the new ones are in place. A later call replaces weights that still wait.
-  void swap_weights(std::int64_t policy_version, kernels::Buffer<float> values);
+  void swap_weights(std::int64_t policy_version, model::WeightValues values);
 
   /// Ends what is left of a group with finish_reason abort; the next step() returns it.
   bool abort(std::uint64_t lease_id) { return scheduler_.abort(lease_id); }
@@ -58,7 +61,7 @@ class Engine {
  private:
   struct PendingWeights {
     std::int64_t policy_version;
-    kernels::Buffer<float> values;
+    model::WeightValues values;
   };
   /// A completion whose next token comes from row `logits_row` of the step's logits.
   struct Draw {
@@ -66,9 +69,15 @@ class Engine {
     std::int64_t sample_idx;
     std::int64_t logits_row;
   };
+  /// A prompt that ends in this step, or has ended before: its last row's logits go into the prefix, or come from there.
+  struct PromptLogits {
+    RunningGroup* group;
+    std::int64_t logits_row;
+  };
 
   void install_pending_weights();
-  void run_forward(const StepPlan& plan);
+  void run_forward();
+  void draw_first_tokens(RunningGroup& group, std::int64_t logits_row);
   void compute_logits();
   void sample();
   void commit(const Draw& draw, std::int32_t token, float logprob);
@@ -81,14 +90,16 @@ class Engine {
   EngineCounters counters_;
 
   // Scratch of a step, kept between steps.
+  StepPlan plan_;
   StepContext context_;
   std::vector<std::int32_t> tokens_;
   std::vector<std::int32_t> position_ids_;
   std::vector<Draw> draws_;
-  std::vector<std::int64_t> logits_rows_;  // rows of `hidden_` that need logits
-  std::vector<float> inv_temperatures_;    // [logits_rows_]
-  kernels::Buffer<float> hidden_;
-  kernels::Buffer<float> selected_;  // hidden states of logits_rows_
+  std::vector<PromptLogits> new_prompts_, known_prompts_;
+  std::vector<SampledToken> sampled_;      // [draws_]
+  std::vector<std::int32_t> wanted_rows_;  // rows of the step whose hidden states and logits are computed
+  std::vector<float> inv_temperatures_;    // [wanted_rows_, then known_prompts_], as logits_ and lse_
+  kernels::Buffer<float> hidden_;          // [wanted_rows_, hidden]
   kernels::Buffer<float> logits_;
   kernels::Buffer<float> lse_;
   std::vector<std::vector<std::int32_t>> sampler_scratch_;  // a thread

@@ -1,6 +1,7 @@
 #include "rollout/kv_cache.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/errors.h"
 
@@ -40,11 +41,20 @@ std::int64_t group_cache_bytes(const model::ModelConfig& config, kernels::DType 
   return bytes;
 }
 
-GroupCache::GroupCache(const model::ModelConfig& config, kernels::DType kv_dtype, const GroupCacheShape& shape)
-    : shape_(shape), suffix_(shape.group_size) {
+std::int64_t PromptPrefix::bytes() const {
+  auto bytes = static_cast<std::int64_t>(logits.size() * sizeof(float));
+  for (const kernels::KvBlocks& blocks : layers) bytes += blocks.bytes();
+  return bytes;
+}
+
+GroupCache::GroupCache(const model::ModelConfig& config, kernels::DType kv_dtype, const GroupCacheShape& shape,
+                       std::shared_ptr<PromptPrefix> prefix)
+    : shape_(shape), prefix_(std::move(prefix)), suffix_(shape.group_size) {
+  const bool is_new = prefix_ == nullptr;
+  if (is_new) prefix_ = std::make_shared<PromptPrefix>();
   for (int layer = 0; layer < static_cast<int>(config.layers.size()); ++layer) {
     attention_.push_back(model::attention_shape(config, layer, kv_dtype));
-    prefix_.emplace_back(attention_.back(), prefix_slots(attention_.back(), shape), 0);
+    if (is_new) prefix_->layers.emplace_back(attention_.back(), prefix_slots(attention_.back(), shape), 0);
   }
 }
 
@@ -62,8 +72,7 @@ kernels::KvBlocks& GroupCache::suffix(int layer, std::int64_t sample_idx) {
 }
 
 std::int64_t GroupCache::bytes() const {
-  std::int64_t bytes = 0;
-  for (const kernels::KvBlocks& blocks : prefix_) bytes += blocks.bytes();
+  std::int64_t bytes = prefix_->bytes();
   for (const auto& layers : suffix_) {
     for (const kernels::KvBlocks& blocks : layers) bytes += blocks.bytes();
   }
@@ -75,16 +84,17 @@ void StepContext::clear() {
   pieces_.clear();
 }
 
-void StepContext::add_prefill(GroupCache& cache, std::int64_t num_rows) {
-  pieces_.push_back({&cache, -1, num_rows_, num_rows});
+void StepContext::add_prefill(GroupCache& cache, std::int64_t num_rows, bool ends_prompt) {
+  pieces_.push_back({&cache, -1, num_rows_, num_rows, ends_prompt ? 1 : 0});
   num_rows_ += num_rows;
 }
 
-void StepContext::add_decode(GroupCache& cache, std::int64_t sample_idx) { pieces_.push_back({&cache, sample_idx, num_rows_++, 1}); }
+void StepContext::add_decode(GroupCache& cache, std::int64_t sample_idx) { pieces_.push_back({&cache, sample_idx, num_rows_++, 1, 1}); }
 
 void StepContext::attend(int layer, const float* qkv, std::int64_t rows, float* out, float* lse) {
   LONGBOW_CHECK_EQ(rows, num_rows_);
   const kernels::AttentionShape& shape = pieces_.front().cache->attention(layer);
+  const bool last = layer + 1 == pieces_.front().cache->num_layers();
   const std::int64_t stride = (shape.num_heads + 2 * shape.num_kv_heads) * std::int64_t{shape.head_dim};
   const std::int64_t key_offset = shape.num_heads * std::int64_t{shape.head_dim};
   const std::int64_t value_offset = key_offset + shape.num_kv_heads * std::int64_t{shape.head_dim};
@@ -96,9 +106,12 @@ void StepContext::attend(int layer, const float* qkv, std::int64_t rows, float* 
     const std::int64_t own_offset = own.num_keys();
     const float* row = qkv + piece.first_row * stride;
     own.append(pool_, row + key_offset, row + value_offset, piece.num_rows, stride);
-    segments_.push_back({piece.first_row, piece.num_rows, prefix, &own, own_offset});
+    const std::int64_t skipped = last ? piece.num_rows - piece.num_wanted : 0;
+    if (skipped < piece.num_rows) {
+      segments_.push_back({piece.first_row + skipped, piece.num_rows - skipped, prefix, &own, own_offset + skipped});
+    }
   }
-  kernels::attention_forward(pool_, shape, qkv, stride, segments_, out, lse);
+  if (!segments_.empty()) kernels::attention_forward(pool_, shape, qkv, stride, segments_, out, lse);
 }
 
 }  // namespace longbow::rollout

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "core/thread_pool.h"
@@ -28,24 +29,37 @@ std::int64_t ring_slots(int window, std::int64_t rows);
 /// Suffixes of full layers grow by halves, so they count for one and a half times their keys. Admission and `plan` use it.
 std::int64_t group_cache_bytes(const model::ModelConfig& config, kernels::DType kv_dtype, const GroupCacheShape& shape);
 
+/// A prompt's keys and values, and the logits of its last row: all that its completions need to begin. Groups with the same prompt share
+/// one, and it may outlive them for as long as the weights that made it stand.
+struct PromptPrefix {
+  std::vector<kernels::KvBlocks> layers;
+  std::vector<float> logits;  // [vocab]; empty until the prompt is prefilled
+
+  bool is_complete() const { return !logits.empty(); }
+  std::int64_t bytes() const;
+};
+
 class GroupCache {
  public:
-  /// Allocates the prefix; suffixes come with their first key.
-  GroupCache(const model::ModelConfig& config, kernels::DType kv_dtype, const GroupCacheShape& shape);
+  /// Allocates the prefix, or takes `prefix`, which is complete and was made for the same shape; suffixes come with their first key.
+  GroupCache(const model::ModelConfig& config, kernels::DType kv_dtype, const GroupCacheShape& shape,
+             std::shared_ptr<PromptPrefix> prefix = nullptr);
 
-  kernels::KvBlocks& prefix(int layer) { return prefix_[layer]; }
+  kernels::KvBlocks& prefix(int layer) { return prefix_->layers[layer]; }
+  const std::shared_ptr<PromptPrefix>& shared_prefix() const { return prefix_; }
   /// The suffix of completion `sample_idx` in `layer`, with room for one more key.
   kernels::KvBlocks& suffix(int layer, std::int64_t sample_idx);
   /// Frees the keys of a completion that has finished.
   void release_suffix(std::int64_t sample_idx) { suffix_[sample_idx].clear(); }
 
   const kernels::AttentionShape& attention(int layer) const { return attention_[layer]; }
+  int num_layers() const { return static_cast<int>(attention_.size()); }
   std::int64_t bytes() const;
 
  private:
   GroupCacheShape shape_;
-  std::vector<kernels::AttentionShape> attention_;      // [layers]
-  std::vector<kernels::KvBlocks> prefix_;               // [layers]
+  std::vector<kernels::AttentionShape> attention_;  // [layers]
+  std::shared_ptr<PromptPrefix> prefix_;
   std::vector<std::vector<kernels::KvBlocks>> suffix_;  // [group_size][layers]
 };
 
@@ -55,8 +69,9 @@ class StepContext : public model::AttentionContext {
   explicit StepContext(ThreadPool& pool) : pool_(pool) {}
 
   void clear();
-  /// The next `num_rows` prompt rows of a group.
-  void add_prefill(GroupCache& cache, std::int64_t num_rows);
+  /// The next `num_rows` prompt rows of a group. Only its last row is wanted, and only when `ends_prompt`: in the last layer the others
+  /// give keys and values and no more.
+  void add_prefill(GroupCache& cache, std::int64_t num_rows, bool ends_prompt);
   /// One decode row of a completion.
   void add_decode(GroupCache& cache, std::int64_t sample_idx);
   std::int64_t num_rows() const { return num_rows_; }
@@ -69,6 +84,7 @@ class StepContext : public model::AttentionContext {
     std::int64_t sample_idx;  // -1: prefill
     std::int64_t first_row;
     std::int64_t num_rows;
+    std::int64_t num_wanted;  // of its last rows
   };
   ThreadPool& pool_;
   std::int64_t num_rows_ = 0;

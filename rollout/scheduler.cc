@@ -17,14 +17,22 @@ double ms_since(Clock::time_point start) { return std::chrono::duration<double, 
 
 }  // namespace
 
-RunningGroup::RunningGroup(GroupRequest from, const model::ModelConfig& config, kernels::DType kv_dtype, std::int64_t prefill_chunk)
+RunningGroup::RunningGroup(GroupRequest from, const model::ModelConfig& config, kernels::DType kv_dtype, std::int64_t prefill_chunk,
+                           std::shared_ptr<PromptPrefix> prefix)
     : request(std::move(from)),
-      cache(config, kv_dtype, cache_shape(request, prefill_chunk)),
+      cache(config, kv_dtype, cache_shape(request, prefill_chunk), prefix),
+      prefilled_tokens(prefix ? static_cast<std::int64_t>(request.prompt.tokens.size()) : 0),
       completions(request.group_size),
       finished(request.group_size, false),
       started(Clock::now()),
       decode_started(started) {
-  for (std::int32_t i = 0; i < request.group_size; ++i) completions[i].sample_idx = i;
+  // Room for a whole completion, so that no token allocates; beyond this many a few do.
+  const std::int64_t expected = std::min<std::int64_t>(request.sampling.max_completion_tokens, 1 << 14);
+  for (std::int32_t i = 0; i < request.group_size; ++i) {
+    completions[i].sample_idx = i;
+    completions[i].tokens.reserve(expected);
+    completions[i].rollout_logprobs.reserve(expected);
+  }
 }
 
 void RunningGroup::finish(std::int64_t sample_idx, data::FinishReason reason) {
@@ -67,10 +75,45 @@ void Scheduler::submit(GroupRequest request) {
 
 void Scheduler::start(GroupRequest request) {
   const std::int64_t bytes = bytes_of(request);
-  auto group = std::make_unique<RunningGroup>(std::move(request), config_, kv_dtype_, limits_.prefill_chunk);
+  std::shared_ptr<PromptPrefix> prefix = find_prefix(request.prompt.tokens);
+  auto group = std::make_unique<RunningGroup>(std::move(request), config_, kv_dtype_, limits_.prefill_chunk, std::move(prefix));
   group->reserved_bytes = bytes;
   reserved_bytes_ += bytes;
   running_.push_back(std::move(group));
+  make_room();
+}
+
+/// The complete prefix of exactly these tokens, of a running group or a kept one.
+std::shared_ptr<PromptPrefix> Scheduler::find_prefix(const std::vector<std::int32_t>& tokens) {
+  for (const auto& group : running_) {
+    const auto& prefix = group->cache.shared_prefix();
+    if (prefix->is_complete() && group->request.prompt.tokens == tokens) return prefix;
+  }
+  const auto kept = std::find_if(kept_prefixes_.begin(), kept_prefixes_.end(), [&](const KeptPrefix& k) { return k.tokens == tokens; });
+  if (kept == kept_prefixes_.end()) return nullptr;
+  std::rotate(kept, kept + 1, kept_prefixes_.end());
+  return kept_prefixes_.back().prefix;
+}
+
+void Scheduler::keep_prefix(const RunningGroup& group) {
+  const std::shared_ptr<PromptPrefix>& prefix = group.cache.shared_prefix();
+  const auto is_same = [&](const KeptPrefix& kept) { return kept.prefix == prefix; };
+  if (!prefix->is_complete() || std::any_of(kept_prefixes_.begin(), kept_prefixes_.end(), is_same)) return;
+  kept_prefixes_.push_back({group.request.prompt.tokens, prefix, prefix->bytes()});
+  make_room();
+}
+
+/// Running groups come first: kept prefixes have what their reservations leave.
+void Scheduler::make_room() {
+  const auto kept_bytes = [&] {
+    std::int64_t bytes = 0;
+    for (const KeptPrefix& kept : kept_prefixes_) bytes += kept.bytes;
+    return bytes;
+  };
+  while (!kept_prefixes_.empty() && (reserved_bytes_ + kept_bytes() > limits_.kv_budget_bytes ||
+                                     static_cast<std::int64_t>(kept_prefixes_.size()) > limits_.max_concurrent_groups)) {
+    kept_prefixes_.pop_front();
+  }
 }
 
 void Scheduler::admit() {
@@ -82,11 +125,15 @@ void Scheduler::admit() {
   }
 }
 
-StepPlan Scheduler::plan() const {
-  StepPlan plan;
+void Scheduler::plan(StepPlan& plan) const {
+  plan.prefill.clear();
+  plan.decode.clear();
+  plan.first_tokens.clear();
   std::int64_t rows_left = limits_.prefill_chunk;
   for (const auto& group : running_) {
-    if (group->is_prefilled()) {
+    if (group->awaits_first_tokens()) {
+      plan.first_tokens.push_back(group.get());
+    } else if (group->is_prefilled()) {
       for (std::int64_t i = 0; i < group->request.group_size; ++i) {
         if (!group->finished[i]) plan.decode.push_back({group.get(), i});
       }
@@ -97,7 +144,6 @@ StepPlan Scheduler::plan() const {
       rows_left -= rows;
     }
   }
-  return plan;
 }
 
 std::vector<std::unique_ptr<RunningGroup>> Scheduler::take_finished() {
@@ -105,6 +151,7 @@ std::vector<std::unique_ptr<RunningGroup>> Scheduler::take_finished() {
   for (auto& group : running_) {
     if (!group->is_finished()) continue;
     reserved_bytes_ -= group->reserved_bytes;
+    keep_prefix(*group);
     done.push_back(std::move(group));
   }
   std::erase(running_, nullptr);
@@ -141,6 +188,7 @@ bool Scheduler::forget(std::uint64_t lease_id) {
 void Scheduler::clear() {
   waiting_.clear();
   running_.clear();
+  kept_prefixes_.clear();
   reserved_bytes_ = 0;
 }
 

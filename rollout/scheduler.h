@@ -1,5 +1,6 @@
 // Which groups run, and which rows the next step computes: continuous batching over groups. Groups start in the order in
-// which they came, while their caches fit the memory budget; prompts are prefilled in chunks beside the decode rows.
+// which they came, while their caches fit the memory budget; prompts are prefilled in chunks beside the decode rows. A prompt that
+// was prefilled before, by the same weights, begins at once: finished groups leave their prefix for as long as its memory is not wanted.
 #pragma once
 
 #include <chrono>
@@ -35,10 +36,14 @@ using Clock = std::chrono::steady_clock;
 
 /// A group that holds a cache.
 struct RunningGroup {
-  RunningGroup(GroupRequest from, const model::ModelConfig& config, kernels::DType kv_dtype, std::int64_t prefill_chunk);
+  /// `prefix` null: the prompt is to be prefilled.
+  RunningGroup(GroupRequest from, const model::ModelConfig& config, kernels::DType kv_dtype, std::int64_t prefill_chunk,
+               std::shared_ptr<PromptPrefix> prefix);
 
   bool is_prefilled() const { return prefilled_tokens == static_cast<std::int64_t>(request.prompt.tokens.size()); }
   bool is_finished() const { return num_finished == request.group_size; }
+  /// Began with a prefix that was there already, whose logits give its completions their first tokens.
+  bool awaits_first_tokens() const { return cache.shared_prefix()->is_complete() && !has_first_tokens && !is_finished(); }
   /// Ends a completion and frees its suffix.
   void finish(std::int64_t sample_idx, data::FinishReason reason);
 
@@ -49,6 +54,7 @@ struct RunningGroup {
   std::vector<data::Completion> completions;  // [group_size]
   std::vector<bool> finished;                 // [group_size]
   std::int32_t num_finished = 0;
+  bool has_first_tokens = false;
   Clock::time_point started;
   Clock::time_point decode_started;
 };
@@ -66,7 +72,8 @@ struct DecodeRow {
 struct StepPlan {
   std::vector<PrefillChunk> prefill;
   std::vector<DecodeRow> decode;
-  bool empty() const { return prefill.empty() && decode.empty(); }
+  std::vector<RunningGroup*> first_tokens;  // groups that began with a prefix that was there already
+  bool empty() const { return prefill.empty() && decode.empty() && first_tokens.empty(); }
 };
 
 class Scheduler {
@@ -78,7 +85,8 @@ class Scheduler {
   /// Starts waiting groups while slots and memory last.
   void admit();
   /// Every unfinished completion decodes one row; the rest of the step's rows, up to prefill_chunk, prefill the oldest prompts.
-  StepPlan plan() const;
+  /// Written into `plan`, whose memory is used again.
+  void plan(StepPlan& plan) const;
   /// Removes and returns the groups that are finished.
   std::vector<std::unique_ptr<RunningGroup>> take_finished();
 
@@ -86,17 +94,23 @@ class Scheduler {
   bool abort(std::uint64_t lease_id);
   /// Drops one group, running or waiting; false when there is no such lease.
   bool forget(std::uint64_t lease_id);
-  /// Drops every group.
+  /// Drops every group, and every prefix.
   void clear();
+  /// Drops the prefixes that were kept for prompts to come: the weights that made them are gone.
+  void forget_prefixes() { kept_prefixes_.clear(); }
 
   std::int64_t num_running() const { return static_cast<std::int64_t>(running_.size()); }
   std::int64_t num_waiting() const { return static_cast<std::int64_t>(waiting_.size()); }
   std::int64_t reserved_bytes() const { return reserved_bytes_; }
+  std::int64_t num_kept_prefixes() const { return static_cast<std::int64_t>(kept_prefixes_.size()); }
   std::vector<std::uint64_t> lease_ids() const;
 
  private:
   std::int64_t bytes_of(const GroupRequest& request) const;
   void start(GroupRequest request);
+  std::shared_ptr<PromptPrefix> find_prefix(const std::vector<std::int32_t>& tokens);
+  void keep_prefix(const RunningGroup& group);
+  void make_room();
 
   const model::ModelConfig& config_;
   kernels::DType kv_dtype_;
@@ -104,6 +118,12 @@ class Scheduler {
   std::deque<GroupRequest> waiting_;
   std::vector<std::unique_ptr<RunningGroup>> running_;  // in the order of admission
   std::int64_t reserved_bytes_ = 0;
+  struct KeptPrefix {
+    std::vector<std::int32_t> tokens;
+    std::shared_ptr<PromptPrefix> prefix;
+    std::int64_t bytes;
+  };
+  std::deque<KeptPrefix> kept_prefixes_;  // of finished groups, the one used last at the end; at most max_concurrent_groups
 };
 
 }  // namespace longbow::rollout

@@ -1,6 +1,8 @@
 #include "rollout/weight_fetch.h"
 
 #include <filesystem>
+#include <memory>
+#include <utility>
 
 #include "core/errors.h"
 #include "core/log.h"
@@ -13,21 +15,19 @@ constexpr std::int64_t kHeaderAllowance = 64 << 10;  // a snapshot is its values
 
 }  // namespace
 
-std::optional<FetchedWeights> fetch_from_file(const data::Welcome& welcome, const model::ParameterLayout& layout) {
+std::optional<model::Snapshot> fetch_from_file(ThreadPool& pool, const data::Welcome& welcome, const model::ParameterLayout& layout) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(welcome.snapshot_path, error)) return std::nullopt;  // the learner is on another host
   try {
-    FetchedWeights weights{0, kernels::Buffer<float>(layout.total)};
-    weights.policy_version = model::read_snapshot(welcome.snapshot_path, layout, weights.values.data()).policy_version;
-    return weights;
+    return model::read_snapshot(pool, welcome.snapshot_path, layout);
   } catch (const UserError& failure) {
     log_warning(concat("weights: asking for them over the wire: ", failure.what()));
     return std::nullopt;
   }
 }
 
-ChunkedFetch::ChunkedFetch(const data::Welcome& welcome, const model::ParameterLayout& layout)
-    : layout_(layout), policy_version_(welcome.policy_version), total_bytes_(welcome.snapshot_bytes) {
+ChunkedFetch::ChunkedFetch(ThreadPool& pool, const data::Welcome& welcome, const model::ParameterLayout& layout)
+    : pool_(pool), layout_(layout), policy_version_(welcome.policy_version), total_bytes_(welcome.snapshot_bytes) {
   const std::int64_t largest = layout.total * 4 + kHeaderAllowance;
   if (total_bytes_ <= 0 || total_bytes_ > largest) {
     throw UserError(concat("weights: expected a snapshot of at most ", largest, " bytes, got one of ", total_bytes_));
@@ -37,7 +37,7 @@ ChunkedFetch::ChunkedFetch(const data::Welcome& welcome, const model::ParameterL
 
 data::WeightsRequest ChunkedFetch::next_request() const { return {policy_version_, static_cast<std::int64_t>(bytes_.size()), kChunkBytes}; }
 
-std::optional<FetchedWeights> ChunkedFetch::add(const data::WeightsChunk& chunk) {
+std::optional<model::Snapshot> ChunkedFetch::add(const data::WeightsChunk& chunk) {
   const auto have = static_cast<std::int64_t>(bytes_.size());
   const auto got = static_cast<std::int64_t>(chunk.bytes.size());
   if (chunk.policy_version != policy_version_ || chunk.total_bytes != total_bytes_ || chunk.offset_bytes != have || got == 0 ||
@@ -47,10 +47,7 @@ std::optional<FetchedWeights> ChunkedFetch::add(const data::WeightsChunk& chunk)
   }
   bytes_ += chunk.bytes;
   if (have + got < total_bytes_) return std::nullopt;
-  FetchedWeights weights{0, kernels::Buffer<float>(layout_.total)};
-  weights.policy_version =
-      model::parse_snapshot(bytes_.data(), total_bytes_, "weights from the learner", layout_, weights.values.data()).policy_version;
-  return weights;
+  return model::parse_snapshot(pool_, std::make_shared<const std::string>(std::move(bytes_)), "weights from the learner", layout_);
 }
 
 }  // namespace longbow::rollout

@@ -11,24 +11,20 @@
 
 namespace longbow::rollout {
 
-struct FetchedWeights {
-  std::int64_t policy_version = 0;
-  kernels::Buffer<float> values;
-};
-
 /// Reads the snapshot file that a Welcome names; nothing when it is not a readable file, or fails to verify (the reason is logged).
-std::optional<FetchedWeights> fetch_from_file(const data::Welcome& welcome, const model::ParameterLayout& layout);
+std::optional<model::Snapshot> fetch_from_file(ThreadPool& pool, const data::Welcome& welcome, const model::ParameterLayout& layout);
 
 /// One transfer in chunks. Throws UserError for a chunk that does not fit the transfer, or a snapshot that does not verify.
 class ChunkedFetch {
  public:
-  ChunkedFetch(const data::Welcome& welcome, const model::ParameterLayout& layout);
+  ChunkedFetch(ThreadPool& pool, const data::Welcome& welcome, const model::ParameterLayout& layout);
 
   data::WeightsRequest next_request() const;
   /// Takes the answer to next_request(); returns the weights when it was the last.
-  std::optional<FetchedWeights> add(const data::WeightsChunk& chunk);
+  std::optional<model::Snapshot> add(const data::WeightsChunk& chunk);
 
  private:
+  ThreadPool& pool_;
   const model::ParameterLayout& layout_;
   std::int64_t policy_version_;
   std::int64_t total_bytes_;

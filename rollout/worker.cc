@@ -111,9 +111,9 @@ void Worker::on_welcome(const data::Welcome& welcome) {
   }
   // A learner that restarted may have gone back and reached the same version by another way: its weights are always fetched anew.
   if (fetch_ || (!new_conversation && welcome.policy_version == loaded_version_)) return;
-  if (auto weights = fetch_from_file(welcome, layout_)) return use(std::move(*weights));
+  if (auto weights = fetch_from_file(pool_, welcome, layout_)) return use(std::move(*weights));
   try {
-    fetch_ = std::make_unique<ChunkedFetch>(welcome, layout_);
+    fetch_ = std::make_unique<ChunkedFetch>(pool_, welcome, layout_);
     link_.send(fetch_->next_request());
   } catch (const UserError& error) {
     if (++failed_fetches_ >= kMaxFailedFetches) throw;
@@ -145,7 +145,7 @@ void Worker::on_weights(const data::WeightsChunk& chunk) {
   }
 }
 
-void Worker::use(FetchedWeights weights) {
+void Worker::use(model::Snapshot weights) {
   fetch_.reset();
   failed_fetches_ = 0;
   loaded_version_ = weights.policy_version;
@@ -196,6 +196,10 @@ void Worker::submit_ready_leases() {
 void Worker::deliver(FinishedGroup finished) {
   const std::uint64_t lease_id = finished.group.lease_id;
   leases_.erase(lease_id);
+  const EngineCounters now = engine_->counters();
+  finished.group.prefill_ms = now.prefill_ms - reported_.prefill_ms;
+  finished.group.decode_ms = now.decode_ms - reported_.decode_ms;
+  reported_ = now;
   outbox_[lease_id] = {data::encode_message(data::GroupDone{std::move(finished.group)}), Clock::now()};
   if (link_.is_connected()) send_due();
 }

@@ -81,7 +81,7 @@ class Worker {
   void on_welcome(const data::Welcome& welcome);
   void on_lease(data::Lease lease);
   void on_weights(const data::WeightsChunk& chunk);
-  void use(FetchedWeights weights);
+  void use(model::Snapshot weights);
   void submit_ready_leases();
   void forget_run(const std::string& run_id);
   void send_due();
@@ -97,6 +97,7 @@ class Worker {
   LearnerLink link_;
 
   std::string run_id_;
+  EngineCounters reported_;  // as of the last finished group
   std::int64_t heartbeat_ms_ = 1'000;
   std::int64_t loaded_version_;  // handed to the engine, which may still be finishing older groups
   std::int64_t seen_conversation_ = 0;

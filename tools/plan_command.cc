@@ -89,6 +89,7 @@ Json plan_to_json(const RunPlan& plan, const MachineRates& rates, std::int64_t l
   json["parameters"] = model::ParameterLayout(plan.model).total;
   json["dtype"] = plan.bfloat16 ? "bfloat16" : "float32";
   json["memory"] = memory_to_json(plan, limit);
+  json["activations_kept"] = std::string(model::name_of(plan.kept));
   json["rates"]["threads"] = rates.threads;
   json["rates"]["gemm_flops"] = rates.gemm;
   json["rates"]["few_rows_flops"] = rates.few_rows > 0 ? Json(rates.few_rows) : Json();
@@ -124,6 +125,8 @@ void print_memory(const RunPlan& plan, std::int64_t limit) {
                 process.count > 1 ? concat(" each, ", process.count, " of them").c_str() : "");
     for (const MemoryPart& part : process.parts) std::printf("    %-26s %12s\n", part.name.c_str(), format_bytes(part.bytes).c_str());
   }
+  std::printf("  a training pass keeps %s%s\n", std::string(model::name_of(plan.kept)).c_str(),
+              plan.kept == model::KeptActivations::everything ? "" : " and computes the rest again");
   std::printf("  %-28s %12s of %s\n", "in all", format_bytes(plan.bytes()).c_str(), format_bytes(limit).c_str());
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/saved_activations.h"
 #include "trainer/lm_recipe.h"
 #include "trainer/recipe.h"
 
@@ -52,6 +53,7 @@ struct RunPlan {
   double prompt_once_ratio = 0;        // rows of a step with the prompt repeated, over those trained; GRPO only
   std::int64_t group_cache_bytes = 0;  // of the longest group; GRPO only
   std::int64_t kv_budget_bytes = 0;
+  model::KeptActivations kept = model::KeptActivations::everything;  // of a training pass at full length
 
   std::int64_t bytes() const;
 };

@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "core/interrupt.h"
+#include "core/profile.h"
 
 namespace longbow::trainer {
 namespace {
@@ -70,6 +71,7 @@ void BatchCollector::accept(data::Group group, std::int64_t policy_version, std:
   }
   for (const data::Completion& completion : group.completions) batch.group_wait_ms.push_back(completion.generation_ms);
   const data::Item& item = *found->second.items.at(prompt_idx);
+  const ProfileScope scope("reward");
   found->second.kept.emplace(prompt_idx, scorer_.score(std::move(group), item));
 }
 

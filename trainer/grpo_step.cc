@@ -4,6 +4,7 @@
 #include <span>
 
 #include "core/errors.h"
+#include "core/profile.h"
 
 namespace longbow::trainer {
 namespace {
@@ -60,7 +61,11 @@ std::span<const float> slice(const std::vector<float>& values, std::int64_t begi
 void train_group(const TrainRecipe& recipe, Policy& policy, GroupTerms& term, const BatchDenominator& denominator, StepReport& report) {
   if (term.packed.targets.empty()) return;
   const float inv_temperature = 1.0f / static_cast<float>(recipe.rollout.temperature);
-  const Scores scores = policy.score(term.packed, inv_temperature, term.teaches);
+  const auto forward = [&] {
+    const ProfileScope scope("forward");
+    return policy.score(term.packed, inv_temperature, term.teaches);
+  };
+  const Scores scores = forward();
   if (term.old_logprobs.empty()) term.old_logprobs = scores.logprobs;  // a single update a step: the old policy is this one
   std::vector<float> dlogprobs(term.packed.targets.size());
   for (std::size_t i = 0; i < term.advantages.size(); ++i) {
@@ -75,7 +80,9 @@ void train_group(const TrainRecipe& recipe, Policy& policy, GroupTerms& term, co
     completion_loss(recipe.algorithm.loss, terms, denominator, std::span(dlogprobs).subspan(begin, end - begin), report.sums);
   }
   for (float entropy : scores.entropies) report.entropy += entropy;
-  if (term.teaches) policy.backward(term.packed, inv_temperature, dlogprobs);
+  if (!term.teaches) return;
+  const ProfileScope scope("backward");
+  policy.backward(term.packed, inv_temperature, dlogprobs);
 }
 
 }  // namespace
@@ -89,6 +96,7 @@ StepReport grpo_step(const TrainRecipe& recipe, Policy& policy, Policy* referenc
   report.has_ref_kl = with_ref;
   const std::int64_t updates = recipe.algorithm.mini_batches;
   for (GroupTerms& term : terms) {
+    const ProfileScope scope("score");
     if (term.packed.targets.empty()) continue;
     if (updates > 1) term.old_logprobs = policy.score(term.packed, inv_temperature, false).logprobs;
     if (with_ref) term.ref_logprobs = reference->score(term.packed, inv_temperature, false).logprobs;
@@ -102,6 +110,7 @@ StepReport grpo_step(const TrainRecipe& recipe, Policy& policy, Policy* referenc
     const BatchDenominator denominator = denominator_of(recipe, batch);
     policy.zero_gradient();
     for (GroupTerms& term : batch) train_group(recipe, policy, term, denominator, report);
+    const ProfileScope scope("optimizer");
     const auto result = optimizer.step(policy.gradient(), policy.weights().values.data(), report.learning_rate);
     report.grad_norm = result.grad_norm;
     report.skipped_updates += result.skipped ? 1 : 0;

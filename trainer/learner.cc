@@ -9,6 +9,7 @@
 #include "core/errors.h"
 #include "core/interrupt.h"
 #include "core/log.h"
+#include "core/profile.h"
 #include "core/random.h"
 #include "data/chat_template.h"
 #include "data/sources.h"
@@ -119,7 +120,8 @@ Run::Run(ThreadPool& pool, const TrainRecipe& recipe, const LearnerOptions& opti
       directory_(options.run_dir, options.resume),
       tokenizer_(recipe.model.path),
       source_(make_source(recipe, tokenizer_)),
-      policy_(pool, model::read_model_config(recipe.model.path), read_weights(recipe.model.path), compute_dtype(recipe.model.dtype)),
+      policy_(pool, model::read_model_config(recipe.model.path), read_weights(recipe.model.path), compute_dtype(recipe.model.dtype),
+              recipe.activation_budget_mib << 20),
       optimizer_(pool, recipe.optimizer, policy_.layout()),
       scorer_(recipe, tokenizer_),
       snapshots_(options.run_dir),
@@ -149,7 +151,8 @@ void Run::resume() {
 }
 
 void Run::publish(std::int64_t policy_version) {
-  model::write_snapshot(snapshots_.weights(), policy_.layout(), policy_.weights().values.data(), kernels::DType::f32, policy_version);
+  // Workers round to the compute type as the trainer does, so in that type they get all that they would use.
+  model::write_snapshot(pool_, snapshots_.weights(), policy_.layout(), policy_.weights().values.data(), policy_.dtype(), policy_version);
   server_.publish(policy_version, snapshots_.weights());
 }
 
@@ -169,10 +172,16 @@ void Run::save(std::int64_t steps_done) {
 
 void Run::train_one(std::int64_t step) {
   const auto begin = Clock::now();
+  Profile profile;
+  const Profile::Watch watch(profile);
   // Off-policy runs ask ahead: workers generate for later steps while this one trains.
   const std::int64_t horizon = std::min(step + recipe_.algorithm.max_off_policy_steps, recipe_.algorithm.steps - 1);
-  for (std::int64_t ahead = step; ahead <= horizon; ++ahead) collector_.request(ahead);
-  CollectedBatch batch = collector_.collect(step, step);
+  const auto collect = [&] {
+    const ProfileScope scope("rollout");
+    for (std::int64_t ahead = step; ahead <= horizon; ++ahead) collector_.request(ahead);
+    return collector_.collect(step, step);
+  };
+  CollectedBatch batch = collect();
   const double rollout_seconds = seconds_since(begin);
 
   std::vector<ScoredGroup> groups;
@@ -181,12 +190,19 @@ void Run::train_one(std::int64_t step) {
   step_options.step = step;
   step_options.with_ref_kl = recipe_.algorithm.ref_kl_every > 0 && step % recipe_.algorithm.ref_kl_every == 0;
   const auto train_begin = Clock::now();
-  const StepReport report = grpo_step(recipe_, policy_, reference_.get(), optimizer_, groups, step_options);
+  const auto train = [&] {
+    const ProfileScope scope("train");
+    return grpo_step(recipe_, policy_, reference_.get(), optimizer_, groups, step_options);
+  };
+  const StepReport report = train();
   const double train_seconds = seconds_since(train_begin);
   const auto publish_begin = Clock::now();
-  publish(step + 1);
+  {
+    const ProfileScope scope("publish");
+    publish(step + 1);
+  }
   metrics_->write(step, batch, report, server_.statistics(),
-                  {rollout_seconds, train_seconds, seconds_since(publish_begin), seconds_since(begin)});
+                  {rollout_seconds, train_seconds, seconds_since(publish_begin), seconds_since(begin), profile.entries()});
 }
 
 Json Run::train() {

@@ -1,6 +1,7 @@
 #include "trainer/learner_server.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ class SnapshotFile {
     struct stat status {};
     if (fd_ < 0 || ::fstat(fd_, &status) != 0) throw UserError(concat("weight snapshot: expected a readable file (", path_, ")"));
     bytes_ = status.st_size;
+    (void)::flock(fd_, LOCK_SH | LOCK_NB);  // as any reader, so that its pages are not used again meanwhile
   }
   SnapshotFile(SnapshotFile&& other) noexcept { *this = std::move(other); }
   SnapshotFile& operator=(SnapshotFile&& other) noexcept {

@@ -11,10 +11,11 @@
 
 namespace longbow::trainer {
 
-/// A training batch and the tokens to be predicted from it.
+/// A training batch and the tokens to be predicted from it. Rows of a segment before its first predicting one are not wanted.
 struct PackedTargets {
   model::TrainBatch batch;
-  std::vector<std::int64_t> source_rows;  // [targets] row whose hidden state predicts the target
+  std::int64_t num_wanted = 0;            // rows whose hidden states are computed
+  std::vector<std::int64_t> source_rows;  // [targets] which of those states predicts the target
   std::vector<std::int32_t> targets;      // [targets] token id
 };
 

@@ -21,8 +21,10 @@ struct Scores {
 
 class Policy {
  public:
-  /// Takes the weights over; computes in `dtype`. Memory: 8 bytes a parameter here, plus the packed form.
-  Policy(ThreadPool& pool, model::ModelConfig config, model::Weights weights, kernels::DType dtype);
+  /// Takes the weights over; computes in `dtype`. Memory: 4 bytes a parameter here, 4 for the gradient from the first zero_gradient() on,
+  /// and the packed form. Activations: see model::TrainingPass.
+  Policy(ThreadPool& pool, model::ModelConfig config, model::Weights weights, kernels::DType dtype,
+         std::int64_t activation_budget_bytes = model::kActivationBudgetBytes);
 
   Policy(const Policy&) = delete;
   Policy& operator=(const Policy&) = delete;
@@ -33,6 +35,7 @@ class Policy {
   /// Adds to gradient() that of Σ dlogprobs[t] · logprobs[t], for the batch that score(keep = true) saw last.
   void backward(const PackedTargets& packed, float inv_temperature, std::span<const float> dlogprobs);
 
+  /// To be called before the first backward() of an update.
   void zero_gradient();
   /// To be called after weights() changed: packs them anew.
   void refresh();
@@ -58,7 +61,7 @@ class Policy {
   model::TrainingPass pass_;
   kernels::Buffer<float> target_hidden_;  // [targets, hidden] rows gathered for the head
   kernels::Buffer<float> target_dhidden_;
-  kernels::Buffer<float> dhidden_;  // [rows, hidden]
+  kernels::Buffer<float> dhidden_;  // [wanted rows, hidden]
 };
 
 }  // namespace longbow::trainer

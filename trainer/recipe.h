@@ -169,6 +169,7 @@ struct TrainRecipe {
   std::string description;
   std::uint64_t seed = 0;
   std::int64_t threads = 0;
+  std::int64_t activation_budget_mib = 2048;
   ModelSection model;
   DataSection data;
   RolloutSection rollout;
@@ -184,6 +185,10 @@ struct TrainRecipe {
     v.field("seed", signed_seed, {.help = "Every random choice of the run follows from it.", .min = 0});
     seed = static_cast<std::uint64_t>(signed_seed);
     v.field("threads", threads, {.help = "Compute threads of the learner; 0: one per processor.", .min = 0, .max = 1024});
+    v.field("activation_budget_mib", activation_budget_mib,
+            {.help = "Activations kept for the backward pass; what does not fit is computed again, to the same bits.",
+             .unit = "MiB",
+             .min = 0});
     v.section("model", model, "The model.");
     v.section("data", data, "What it is trained on.");
     v.section("rollout", rollout, "How completions are generated.");

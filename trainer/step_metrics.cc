@@ -101,6 +101,14 @@ Json step_metrics(const CollectedBatch& batch, const StepReport& report, const L
   metrics["time"]["train_s"] = times.train_seconds;
   metrics["time"]["publish_s"] = times.publish_seconds;
   metrics["time"]["step_s"] = times.total_seconds;
+  for (const Profile::Entry& entry : times.profile) metrics["profile"][entry.path] = entry.seconds;
+  double prefill_ms = 0, decode_ms = 0;
+  for (const GroupScore& score : batch.groups) {
+    prefill_ms += score.scored.group.prefill_ms;
+    decode_ms += score.scored.group.decode_ms;
+  }
+  metrics["worker"]["prefill_s"] = prefill_ms / 1000;
+  metrics["worker"]["decode_s"] = decode_ms / 1000;
   return metrics;
 }
 

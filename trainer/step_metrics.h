@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/json.h"
 #include "core/metrics.h"
+#include "core/profile.h"
 #include "core/progress.h"
 #include "trainer/batch_collector.h"
 #include "trainer/grpo_step.h"
@@ -19,6 +21,7 @@ struct StepTimes {
   double train_seconds = 0;
   double publish_seconds = 0;
   double total_seconds = 0;
+  std::vector<Profile::Entry> profile;  // the same, and what is inside
 };
 
 /// One step's metrics as JSON; nested objects group them ("reward/key_chain" in TensorBoard).

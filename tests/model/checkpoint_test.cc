@@ -1,6 +1,7 @@
 // Files: safetensors (written, read, sharded, corrupt), checkpoint directories and weight snapshots.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -217,26 +218,82 @@ TEST_F(Checkpoint, DirectoryIsWholeAndReadsBack) {
   EXPECT_THROW(save_checkpoint_dir(path("file/out"), model.config, model.layout, model.weights, DType::bf16, ""), UserError);
 }
 
-TEST_F(Checkpoint, SnapshotRoundTrips) {
-  const TinyModel model(tiny_config(8));
-  for (const DType dtype : {DType::f32, DType::bf16}) {
-    write_snapshot(path("weights"), model.layout, model.weights.values.data(), dtype, 42);
-    Weights read{kernels::Buffer<float>(model.layout.total)};
-    const SnapshotInfo info = read_snapshot(path("weights"), model.layout, read.values.data());
-    EXPECT_EQ(info.policy_version, 42);
-    EXPECT_EQ(info.bytes, 48 + model.layout.total * kernels::size_of(dtype) + 8);
-    EXPECT_EQ(info.bytes, static_cast<std::int64_t>(fs::file_size(path("weights"))));
-    EXPECT_EQ(rounded_to(read, DType::f32), rounded_to(model.weights, dtype));
+/// A snapshot's values as f32.
+Weights values_of(const Snapshot& snapshot, std::int64_t size) {
+  Weights weights{kernels::Buffer<float>(size)};
+  for (std::int64_t i = 0; i < size; ++i) {
+    weights.values[i] =
+        snapshot.values.dtype() == DType::f32 ? snapshot.values.floats()[i] : kernels::to_float(snapshot.values.halves()[i]);
   }
+  return weights;
+}
+
+TEST_F(Checkpoint, SnapshotRoundTrips) {
+  TinyModel model(tiny_config(8));
+  model.weights.values[5] = 1 + 0x1p-9f;  // a tie, and values that are no numbers
+  model.weights.values[6] = std::numeric_limits<float>::infinity();
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    write_snapshot(model.pool, path("weights"), model.layout, model.weights.values.data(), dtype, 42);
+    const Snapshot snapshot = read_snapshot(model.pool, path("weights"), model.layout);
+    EXPECT_EQ(snapshot.policy_version, 42);
+    EXPECT_EQ(snapshot.bytes, 48 + model.layout.total * kernels::size_of(dtype) + 8);
+    EXPECT_EQ(snapshot.bytes, static_cast<std::int64_t>(fs::file_size(path("weights"))));
+    EXPECT_EQ(rounded_to(values_of(snapshot, model.layout.total), DType::f32), rounded_to(model.weights, dtype));
+  }
+}
+
+TEST_F(Checkpoint, ASnapshotThatIsReadIsNeverOverwritten) {
+  TinyModel model(tiny_config(8));
+  const auto publish = [&](std::int64_t version) {
+    model.weights.values[0] = static_cast<float>(version);
+    write_snapshot(model.pool, path("weights"), model.layout, model.weights.values.data(), DType::bf16, version);
+  };
+  const auto file_number = [&](const std::string& name) {
+    struct stat status {};
+    EXPECT_EQ(::stat(path(name).c_str(), &status), 0);
+    return status.st_ino;
+  };
+  publish(1);
+  const auto first_file = file_number("weights");
+  publish(2);
+  EXPECT_EQ(file_number("weights.spare"), first_file);
+  publish(3);
+  EXPECT_EQ(file_number("weights"), first_file);  // its pages are used again …
+  const Snapshot held = read_snapshot(model.pool, path("weights"), model.layout);
+  for (const std::int64_t version : {4, 5, 6}) publish(version);
+  EXPECT_EQ(held.policy_version, 3);  // … but not while somebody reads them
+  EXPECT_EQ(values_of(held, model.layout.total).values[0], 3.0f);
+  const Snapshot newest = read_snapshot(model.pool, path("weights"), model.layout);
+  EXPECT_EQ(newest.policy_version, 6);
+  EXPECT_EQ(values_of(newest, model.layout.total).values[0], 6.0f);
+}
+
+TEST_F(Checkpoint, RoundedWeightsPackToTheSameBitsAsWeightsRoundedByTheModel) {
+  const TinyModel model(tiny_config(8));
+  write_snapshot(model.pool, path("weights"), model.layout, model.weights.values.data(), DType::bf16, 1);
+  PackedModel from_snapshot = model.packed(DType::bf16);
+  kernels::Buffer<float> zeros(model.layout.total);
+  from_snapshot.update(model.pool, zeros.data());
+  from_snapshot.update(model.pool, read_snapshot(model.pool, path("weights"), model.layout).values);
+  const PackedModel expected = model.packed(DType::bf16);
+  const auto same = [](const kernels::PackedMatrix& a, const kernels::PackedMatrix& b) {
+    return a.bytes() == b.bytes() && std::memcmp(a.panels(), b.panels(), a.bytes()) == 0;
+  };
+  EXPECT_TRUE(same(from_snapshot.head(), expected.head()));
+  for (std::size_t i = 0; i < expected.layers().size(); ++i) {
+    const PackedModel::Layer &a = from_snapshot.layers()[i], &b = expected.layers()[i];
+    EXPECT_TRUE(same(a.qkv, b.qkv) && same(a.o, b.o) && same(a.gate_up, b.gate_up) && same(a.down, b.down)) << i;
+    EXPECT_EQ(std::memcmp(a.input_norm, b.input_norm, sizeof(float) * model.config.hidden_size), 0);
+  }
+  EXPECT_EQ(std::memcmp(from_snapshot.embedding(), expected.embedding(), sizeof(float) * 61 * 32), 0);
 }
 
 TEST_F(Checkpoint, SnapshotRefusesTruncationBitFlipsAndOtherModels) {
   const TinyModel model(tiny_config(8));
-  write_snapshot(path("weights"), model.layout, model.weights.values.data(), DType::bf16, 1);
+  write_snapshot(model.pool, path("weights"), model.layout, model.weights.values.data(), DType::bf16, 1);
   const std::string bytes = read_file(path("weights"));
-  std::vector<float> values(model.layout.total);
   const auto parse = [&](const std::string& text) {
-    return parse_snapshot(text.data(), static_cast<std::int64_t>(text.size()), "test", model.layout, values.data());
+    return parse_snapshot(model.pool, std::make_shared<const std::string>(text), "test", model.layout);
   };
   EXPECT_EQ(parse(bytes).policy_version, 1);
   Rng rng(1, {1});
@@ -253,8 +310,7 @@ TEST_F(Checkpoint, SnapshotRefusesTruncationBitFlipsAndOtherModels) {
   }
   ModelConfig other = tiny_config(8);
   other.intermediate_size = 64;
-  expect_refused([&] { read_snapshot(path("weights"), ParameterLayout(other), values.data()); },
-                 {"another (layout hash differs)", "weights"});
+  expect_refused([&] { read_snapshot(model.pool, path("weights"), ParameterLayout(other)); }, {"another (layout hash differs)", "weights"});
   // The window is not part of the weights: a model whose window grows reads them all the same.
   EXPECT_EQ(layout_hash(ParameterLayout(tiny_config(64))), layout_hash(model.layout));
 }

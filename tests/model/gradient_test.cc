@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "model/saved_activations.h"
 #include "tests/model/tiny_model.h"
 
 namespace longbow::model {
@@ -126,6 +127,80 @@ TEST(Gradient, PromptOnceEqualsPromptRepeated) {
       const std::int64_t at = parameter.offset + i;
       ASSERT_NEAR(once.gradient[at], repeated.gradient[at], 1e-5 * norm) << parameter.name << " entry " << i;
     }
+  }
+}
+
+TEST(Gradient, RowsThatPredictNothingNeedNoMoreThanKeysAndValuesInTheLastLayer) {
+  for (const kernels::DType dtype : {kernels::DType::f32, kernels::DType::bf16}) {
+    for (const int prompt_length : {1, 70, 2500}) {  // the longest has blocks of rows without any that is wanted
+      SCOPED_TRACE(testing::Message() << kernels::name_of(dtype) << ", prompt of " << prompt_length);
+      const TinyModel model(tiny_config(40));
+      const auto [batch, targets] = TinyGroup(prompt_length, {30, 1, 64}, model.config.vocab_size).pack(true);
+      const TrainBatch fewer = want_targets_only(batch, targets);
+      ASSERT_EQ(fewer.segments[0].first_query, prompt_length - 1);
+      const LossAndGradient all = model.train(batch, targets, dtype);
+      const LossAndGradient wanted = model.train(fewer, targets, dtype);
+      EXPECT_EQ(wanted.hidden.size(), wanted_rows(fewer).size() * model.config.hidden_size);
+      EXPECT_EQ(wanted.logprobs, all.logprobs);  // bit for bit
+      EXPECT_LT(relative_distance(wanted.gradient, all.gradient), dtype == kernels::DType::f32 ? 2e-6 : 2e-3);
+    }
+  }
+}
+
+TEST(Gradient, WantedRowsMatchCentralDifferencesWithTargetsInTheMiddle) {
+  const TinyModel model(tiny_config(5));
+  const std::vector<std::int32_t> tokens = random_tokens(24, model.config.vocab_size, 31);
+  TrainBatch batch;
+  append_segment(batch, tokens);
+  const std::vector<Target> targets = {{9, tokens[10], 0.7f}, {15, tokens[16], -1.1f}, {22, tokens[23], 0.4f}};
+  const TrainBatch fewer = want_targets_only(batch, targets);
+  ASSERT_EQ(fewer.segments[0].first_query, 9);
+  const LossAndGradient all = model.train(batch, targets);
+  const LossAndGradient wanted = model.train(fewer, targets);
+  EXPECT_EQ(wanted.logprobs, all.logprobs);
+  EXPECT_LT(relative_distance(wanted.gradient, all.gradient), 2e-6);
+}
+
+TEST(Gradient, HasTheSameBitsHoweverManyActivationsAreKept) {
+  for (const kernels::DType dtype : {kernels::DType::f32, kernels::DType::bf16}) {
+    const TinyModel model(tiny_config(40));
+    const auto [whole, targets] = TinyGroup(2500, {90, 1, 64}, model.config.vocab_size).pack(true);
+    const TrainBatch batch = want_targets_only(whole, targets);
+    const auto rows = static_cast<std::int64_t>(batch.tokens.size()), active = static_cast<std::int64_t>(wanted_rows(batch).size());
+    const LossAndGradient expected = model.train(batch, targets, dtype);
+    for (const KeptActivations kept : {KeptActivations::all_but_mlp, KeptActivations::layer_inputs}) {
+      const std::int64_t budget = kept_bytes(model.config, kept, rows, active);
+      ASSERT_EQ(choose_kept(model.config, rows, active, budget), kept);
+      const LossAndGradient result = model.train(batch, targets, dtype, budget);
+      EXPECT_EQ(result.logprobs, expected.logprobs) << name_of(kept);
+      EXPECT_EQ(result.gradient, expected.gradient) << name_of(kept);
+    }
+  }
+}
+
+TEST(Activations, AreAsManyAsTheBudgetHolds) {
+  const ModelConfig config = tiny_config();
+  constexpr std::int64_t kRows = 1000, kActive = 300;
+  const std::int64_t everything = kept_bytes(config, KeptActivations::everything, kRows, kActive);
+  const std::int64_t some = kept_bytes(config, KeptActivations::all_but_mlp, kRows, kActive);
+  const std::int64_t inputs = kept_bytes(config, KeptActivations::layer_inputs, kRows, kActive);
+  EXPECT_LT(inputs, some);
+  EXPECT_LT(some, everything);
+  EXPECT_EQ(choose_kept(config, kRows, kActive, everything), KeptActivations::everything);
+  EXPECT_EQ(choose_kept(config, kRows, kActive, everything - 1), KeptActivations::all_but_mlp);
+  EXPECT_EQ(choose_kept(config, kRows, kActive, some - 1), KeptActivations::layer_inputs);
+  EXPECT_EQ(choose_kept(config, kRows, kActive, 0), KeptActivations::layer_inputs);
+  for (const KeptActivations kept : {KeptActivations::everything, KeptActivations::all_but_mlp, KeptActivations::layer_inputs}) {
+    SavedActivations saved;
+    saved.reserve(config, kRows, kActive, kept);
+    std::int64_t floats = saved.output.size();
+    const auto add = [&](const SavedActivations::Layer& layer) {
+      for (const auto* buffer : {&layer.input, &layer.qkv, &layer.attention, &layer.lse, &layer.middle, &layer.gate_up})
+        floats += buffer->size();
+    };
+    for (const SavedActivations::Layer& layer : saved.layers) add(layer);
+    add(saved.working);
+    EXPECT_EQ(floats * 4, kept_bytes(config, kept, kRows, kActive)) << name_of(kept);
   }
 }
 

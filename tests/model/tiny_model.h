@@ -1,6 +1,7 @@
 // A model small enough to check against scalar code, and the passes over it that the tests compare.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <string>
@@ -42,7 +43,7 @@ struct Target {
 };
 
 struct LossAndGradient {
-  std::vector<float> hidden;    // [rows, hidden_size]
+  std::vector<float> hidden;    // [wanted rows, hidden_size]
   std::vector<float> logprobs;  // [targets]
   std::vector<float> gradient;  // of Σ weight · logprob; layout order
 };
@@ -64,10 +65,13 @@ struct TinyModel {
 
   PackedModel packed(kernels::DType dtype = kernels::DType::f32) const { return {pool, config, layout, weights.values.data(), dtype}; }
 
-  LossAndGradient train(const TrainBatch& batch, const std::vector<Target>& targets, kernels::DType dtype = kernels::DType::f32) const {
+  LossAndGradient train(const TrainBatch& batch, const std::vector<Target>& targets, kernels::DType dtype = kernels::DType::f32,
+                        std::int64_t activation_budget_bytes = kActivationBudgetBytes) const {
     const PackedModel model = packed(dtype);
-    TrainingPass pass(pool, config, layout);
-    const auto rows = static_cast<std::int64_t>(batch.tokens.size());
+    TrainingPass pass(pool, config, layout, activation_budget_bytes);
+    const std::vector<std::int32_t> wanted = wanted_rows(batch);
+    const auto rows = static_cast<std::int64_t>(wanted.size());
+    const auto state_of = [&](std::int64_t row) { return std::lower_bound(wanted.begin(), wanted.end(), row) - wanted.begin(); };
     const auto count = static_cast<std::int64_t>(targets.size());
     const std::int64_t dim = config.hidden_size;
     LossAndGradient result{{}, std::vector<float>(count), std::vector<float>(layout.total)};
@@ -79,7 +83,7 @@ struct TinyModel {
     std::vector<std::int32_t> tokens;
     std::vector<float> dlogprobs;
     for (std::int64_t i = 0; i < count; ++i) {
-      std::memcpy(gathered.data() + i * dim, hidden + targets[i].row * dim, sizeof(float) * dim);
+      std::memcpy(gathered.data() + i * dim, hidden + state_of(targets[i].row) * dim, sizeof(float) * dim);
       tokens.push_back(targets[i].token);
       dlogprobs.push_back(targets[i].weight);
     }
@@ -87,7 +91,7 @@ struct TinyModel {
     kernels::lm_head_backward(pool, gathered.data(), count, model.head(), weights.values.data() + layout.head, tokens.data(), 1,
                               dlogprobs.data(), nullptr, dgathered.data(), result.gradient.data() + layout.head);
     for (std::int64_t i = 0; i < count; ++i) {
-      for (std::int64_t d = 0; d < dim; ++d) dhidden[targets[i].row * dim + d] += dgathered[i * dim + d];
+      for (std::int64_t d = 0; d < dim; ++d) dhidden[state_of(targets[i].row) * dim + d] += dgathered[i * dim + d];
     }
     pass.backward(model, weights.values.data(), batch, dhidden.data(), result.gradient.data());
     return result;
@@ -118,6 +122,18 @@ inline int append_segment(TrainBatch& batch, const std::vector<std::int32_t>& to
   for (std::int64_t i = 0; i < count; ++i) batch.position_ids.push_back(static_cast<std::int32_t>(first_position + i));
   batch.segments.push_back({first_row, count, first_position, prefix});
   return static_cast<int>(batch.segments.size()) - 1;
+}
+
+/// The same batch with only those rows wanted that predict a target, as far as segments can say it.
+inline TrainBatch want_targets_only(TrainBatch batch, const std::vector<Target>& targets) {
+  for (kernels::TrainSegment& segment : batch.segments) {
+    segment.first_query = segment.num_rows;
+    for (const Target& target : targets) {
+      const std::int64_t row = target.row - segment.first_row;
+      if (row >= 0 && row < segment.num_rows) segment.first_query = std::min(segment.first_query, row);
+    }
+  }
+  return batch;
 }
 
 /// A prompt and completions, each completion token a weighted target; packed with the prompt once, or repeated for each.

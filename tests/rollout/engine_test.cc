@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <tuple>
@@ -184,7 +185,7 @@ TEST(Engine, NewWeightsWaitForRunningGroupsAndNeverReachTheirPrefix) {
   engine.submit(first);
   for (int i = 0; i < 5; ++i) (void)engine.step();
   engine.submit(second);
-  engine.swap_weights(11, new_model.copy_of_weights());
+  engine.swap_weights(11, model::WeightValues(new_model.copy_of_weights()));
   EXPECT_EQ(engine.policy_version(), 10);  // the first group is still running
   std::map<std::uint64_t, data::Group> groups;
   for (FinishedGroup& finished : run_all(engine)) groups[finished.group.lease_id] = std::move(finished.group);
@@ -199,12 +200,79 @@ TEST(Engine, NewWeightsWaitForRunningGroupsAndNeverReachTheirPrefix) {
   }
 }
 
+data::Group run_one(Engine& engine, const GroupRequest& request) {
+  engine.submit(request);
+  return run_all(engine).front().group;
+}
+
+TEST(Engine, APromptIsPrefilledOnceWhileTheWeightsStand) {
+  TinyModel tiny;
+  Engine engine(tiny.pool, *tiny.packed, {2, 64, kPlenty});
+  const GroupRequest first = make_request(1, 150, 3, 40);
+  GroupRequest again = first;  // the same prompt at another step: other random choices
+  again.lease_id = 2;
+  again.prompt.step = 9;
+  again.sampling.temperature = 0.7f;
+  run_one(engine, first);
+  EXPECT_EQ(engine.counters().prefill_tokens, 150);
+  const data::Group reused = run_one(engine, again);
+  EXPECT_EQ(engine.counters().prefill_tokens, 150);  // not again
+  expect_same_bits(reused, run({1, 64, kPlenty}, 1, {again}).at(2));
+  GroupRequest longer = make_request(3, 151, 2, 10);  // begins as the other does, and is another prompt
+  std::copy(first.prompt.tokens.begin(), first.prompt.tokens.end(), longer.prompt.tokens.begin());
+  run_one(engine, longer);
+  EXPECT_EQ(engine.counters().prefill_tokens, 301);
+}
+
+TEST(Engine, GroupsThatRunShareThePromptToo) {
+  TinyModel tiny;
+  Engine engine(tiny.pool, *tiny.packed, {2, 1000, kPlenty});
+  const GroupRequest first = make_request(1, 90, 2, 60);
+  GroupRequest second = first;
+  second.lease_id = 2;
+  second.prompt.step = 4;
+  engine.submit(first);
+  for (int i = 0; i < 5; ++i) (void)engine.step();
+  engine.submit(second);
+  std::map<std::uint64_t, data::Group> groups;
+  for (FinishedGroup& finished : run_all(engine)) groups[finished.group.lease_id] = std::move(finished.group);
+  EXPECT_EQ(engine.counters().prefill_tokens, 90);
+  expect_same_bits(groups.at(1), run({1, 1000, kPlenty}, 1, {first}).at(1));
+  expect_same_bits(groups.at(2), run({1, 1000, kPlenty}, 1, {second}).at(2));
+}
+
+TEST(Engine, APrefixNeverOutlivesItsWeights) {
+  TinyModel old_model(2, 1);
+  TinyModel new_model(2, 2);
+  Engine engine(old_model.pool, *old_model.packed, {2, 64, kPlenty}, 10);
+  const GroupRequest request = make_request(1, 150, 2, 30);
+  run_one(engine, request);
+  engine.swap_weights(11, model::WeightValues(new_model.copy_of_weights()));
+  const data::Group after = run_one(engine, request);
+  EXPECT_EQ(engine.counters().prefill_tokens, 300);
+  Engine fresh(new_model.pool, *new_model.packed, {2, 64, kPlenty});
+  expect_same_bits(after, run_one(fresh, request));
+}
+
+TEST(Engine, KeptPrefixesGiveWayToGroupsThatRun) {
+  TinyModel tiny;
+  const GroupRequest first = make_request(1, 150, 2, 30), second = make_request(2, 150, 2, 30);
+  const std::int64_t one = group_cache_bytes(tiny.config, kernels::DType::f32, {150, 2, 30, 64});
+  Engine engine(tiny.pool, *tiny.packed, {2, 64, one});  // room for one group and nothing beside it
+  run_one(engine, first);
+  run_one(engine, second);
+  run_one(engine, second);
+  EXPECT_EQ(engine.counters().prefill_tokens, 300);  // the second's prefix was there, once the first's had gone
+  run_one(engine, first);
+  EXPECT_EQ(engine.counters().prefill_tokens, 450);
+}
+
 TEST(Engine, DivergedWeightsAreAUserError) {
   TinyModel tiny;
   kernels::Buffer<float> values = tiny.copy_of_weights();
   for (std::int64_t i = 0; i < values.size(); ++i) values[i] = NAN;
   Engine engine(tiny.pool, *tiny.packed, {1, 64, kPlenty});
-  engine.swap_weights(1, std::move(values));
+  engine.swap_weights(1, model::WeightValues(std::move(values)));
   engine.submit(make_request(1, 5, 2, 5));
   EXPECT_THROW(run_all(engine), UserError);
 }

@@ -102,16 +102,17 @@ TEST(Scheduler, SharesTheChunkInOrderAndDecodesEveryoneElse) {
     for (const PrefillChunk& c : plan.prefill) c.group->prefilled_tokens += c.num_rows;
   };
   using Rows = std::vector<std::array<std::int64_t, 3>>;
-  StepPlan plan = scheduler.plan();
+  StepPlan plan;
+  scheduler.plan(plan);
   EXPECT_EQ(ids_and_rows(plan), (Rows{{1, 0, 50}, {2, 0, 14}}));
   EXPECT_TRUE(plan.decode.empty());
   advance(plan);
-  plan = scheduler.plan();
+  scheduler.plan(plan);
   EXPECT_EQ(ids_and_rows(plan), (Rows{{2, 14, 64}}));
   ASSERT_EQ(plan.decode.size(), 2u);  // group 1 decodes meanwhile
   advance(plan);
   plan.decode[0].group->finish(0, data::FinishReason::stop);
-  plan = scheduler.plan();
+  scheduler.plan(plan);
   EXPECT_EQ(ids_and_rows(plan), (Rows{{2, 78, 22}, {3, 0, 20}}));
   ASSERT_EQ(plan.decode.size(), 1u);  // the finished completion has left the batch
   EXPECT_EQ(plan.decode[0].sample_idx, 1);

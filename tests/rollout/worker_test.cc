@@ -60,7 +60,7 @@ class WorkerTest : public testing::Test {
 
   std::string snapshot(std::int64_t version, const model::Weights& weights) {
     const std::string path = (dir_ / concat("weights-", version)).string();
-    model::write_snapshot(path, tiny_.layout, weights.values.data(), kernels::DType::f32, version);
+    model::write_snapshot(tiny_.pool, path, tiny_.layout, weights.values.data(), kernels::DType::f32, version);
     return path;
   }
   data::Welcome welcome(std::int64_t version, const std::string& path, const std::string& run_id = "run") {

@@ -23,7 +23,11 @@ TEST(Packing, HoldsThePromptOnceAndContinuesIt) {
   EXPECT_EQ(packed.batch.segments[1].prefix, 0);
   EXPECT_EQ(packed.batch.segments[2].first_position, 3);
   EXPECT_THAT(packed.targets, ElementsAre(20, 21, 22, 30, 40, 41));
-  EXPECT_THAT(packed.source_rows, ElementsAre(2, 3, 4, 2, 2, 5));  // every first token is predicted by the prompt's last row
+  // Of the prompt only the last row's state is computed; it is the first, and predicts every completion's first token.
+  EXPECT_EQ(packed.batch.segments[0].first_query, 2);
+  EXPECT_EQ(packed.batch.segments[1].first_query, 0);
+  EXPECT_EQ(packed.num_wanted, 4);
+  EXPECT_THAT(packed.source_rows, ElementsAre(0, 1, 2, 0, 0, 3));
   EXPECT_THAT(packed.completion_begin, ElementsAre(0, 3, 4, 4, 6));
 }
 
@@ -34,7 +38,7 @@ TEST(Packing, RepeatedHasTheSameTargetsInTheSameOrder) {
   EXPECT_EQ(once.targets, repeated.targets);
   EXPECT_EQ(once.completion_begin, repeated.completion_begin);
   EXPECT_THAT(repeated.batch.tokens, ElementsAre(10, 11, 12, 20, 21, 10, 11, 12));
-  EXPECT_THAT(repeated.source_rows, ElementsAre(2, 3, 4, 7));
+  EXPECT_THAT(repeated.source_rows, ElementsAre(0, 1, 2, 3));
 }
 
 TEST(Packing, AppendsSequencesThatDoNotSeeEachOther) {
@@ -43,7 +47,8 @@ TEST(Packing, AppendsSequencesThatDoNotSeeEachOther) {
   EXPECT_EQ(append_sequence(packed, {4, 5}, {false, true}), 1);
   EXPECT_THAT(packed.batch.tokens, ElementsAre(1, 2, 4));
   EXPECT_THAT(packed.targets, ElementsAre(3, 5));
-  EXPECT_THAT(packed.source_rows, ElementsAre(1, 2));
+  EXPECT_EQ(packed.batch.segments[0].first_query, 1);  // nothing before it is predicted from
+  EXPECT_THAT(packed.source_rows, ElementsAre(0, 1));
   EXPECT_EQ(packed.batch.segments[1].prefix, -1);
 }
 
