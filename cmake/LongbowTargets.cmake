@@ -23,7 +23,7 @@ set(LONGBOW_ISA_avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -
 set(LONGBOW_ISA_avx512bf16 ${LONGBOW_ISA_avx512} -mavx512bf16)
 
 if(LONGBOW_FUZZ)
-  # RapidJSON adds 0 to a null pointer, which C++ permits and clang's check of pointer arithmetic reports.
+  # RapidJSON moves a null pointer in its test of whether there is room, which the check of pointer arithmetic would stop at.
   add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-sanitize=pointer-overflow -g1)
   add_link_options(-fsanitize=address,undefined)
 endif()
