@@ -1,5 +1,6 @@
 #include "data/tasks/entry_build.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/atomic_file.h"
@@ -11,7 +12,7 @@
 namespace longbow::data {
 namespace {
 
-constexpr std::int64_t kChunk = 64;             // draws between two looks at the count; fixed, so that threads change nothing
+constexpr std::int64_t kMostDraws = 64;         // in memory at once; items are taken in the draws' order, so it changes no byte
 constexpr std::string_view kDrawDrop = "draw";  // draws that gave no item: too long, or numbers that do not work out
 
 }  // namespace
@@ -27,17 +28,19 @@ void EntryBuild::run(const std::string& path) {
   AtomicFile file(path);
   Hash64 digest;
   Progress progress(output_file(settings), settings.count, "items");
-  std::vector<Drawn> drawn(kChunk);
-  for (std::int64_t next = 0; num_items_ < settings.count; next += kChunk) {
+  std::vector<Drawn> drawn;
+  for (std::int64_t next = 0; num_items_ < settings.count;) {
     if (interrupted()) throw UserError("data build: interrupted; finished files are kept", "the same command goes on from them");
-    pool_.parallel_for(kChunk, [&](std::int64_t i, int) { draw(next + i, drawn[static_cast<std::size_t>(i)]); });
+    const std::int64_t num_draws = std::min(kMostDraws, settings.count - num_items_);
+    drawn.resize(static_cast<std::size_t>(num_draws));
+    pool_.parallel_for(num_draws, [&](std::int64_t i, int) { draw(next + i, drawn[static_cast<std::size_t>(i)]); });
+    next += num_draws;
     if (inputs_.pass_rates) ask_model(drawn);
-    pool_.parallel_for(kChunk, [&](std::int64_t i, int) {
+    pool_.parallel_for(num_draws, [&](std::int64_t i, int) {
       Drawn& one = drawn[static_cast<std::size_t>(i)];
       if (one.item && !one.failure) one.line = item_to_json(*one.item).dump() + "\n";
     });
     for (const Drawn& one : drawn) {
-      if (num_items_ == settings.count) break;
       if (!take(one)) continue;
       file.write(one.line);
       digest.add(one.line);
