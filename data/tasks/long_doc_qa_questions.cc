@@ -131,14 +131,8 @@ Reading read_long_doc_qa_of_question(const Item& item) {
   read_quoted(item, parts->context, pages, reading);
   reading.guesses = guesses_in(pages, item.answer.answers);
   if (!reading.problem.empty()) return reading;
-  for (std::size_t i = 0; i < pages.size(); ++i) {
-    for (Candidate& candidate : candidates_like(item.answer.answers.front(), pages[i])) {
-      candidate.position += reading.evidence[i].start;
-      reading.candidates.push_back(std::move(candidate));
-    }
-  }
-  std::sort(reading.candidates.begin(), reading.candidates.end(),
-            [](const Candidate& a, const Candidate& b) { return a.position < b.position; });
+  // Bots look at all of the text; who has found the evidence would guess from that alone.
+  reading.candidates = candidates_like(item.answer.answers.front(), parts->context);
   reading.shortcuts.assign(task_bot_names(item.task).size(), "");  // there are no ties to follow: those bots guess
   const bool is_choice = reading.guesses == std::vector<std::string>{"no", "yes"};
   for (const std::string& answer : item.answer.answers) {
