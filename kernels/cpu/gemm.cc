@@ -17,6 +17,9 @@ constexpr std::int64_t kPackedValues = 1 << 20;  // of A at a time
 constexpr std::int64_t kGroupPanels = 4;
 constexpr std::int64_t kGroupColumns = kGroupPanels * kPanelWidth;
 constexpr std::int64_t kItemsPerThread = 4;  // so that threads end together
+// Up to so many tiles of rows a product waits for memory, and threads take runs of groups, so that a group can fetch the next one.
+constexpr std::int64_t kStreamTiles = 2;
+constexpr std::int64_t kStreamGroups = 4;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -70,14 +73,22 @@ class ChunkProduct {
       pool.parallel_for(tiles_.count, [this](std::int64_t tile, int) { pack_a(tile); });
     }
     const std::int64_t groups = ceil_div(p_.n, kGroupColumns);
+    if (streams()) {  // the rows are few, so nothing is split but the groups
+      const std::int64_t run = std::clamp<std::int64_t>(groups / (kItemsPerThread * pool.num_threads()), 1, kStreamGroups);
+      return pool.parallel_for(ceil_div(groups, run), [&](std::int64_t item, int) {
+        const std::int64_t end = std::min(groups, (item + 1) * run);
+        for (std::int64_t group = item * run; group < end; ++group) multiply_group(group, 0, tiles_.count, group + 1 < end);
+      });
+    }
     const std::int64_t splits = std::clamp<std::int64_t>(kItemsPerThread * pool.num_threads() / groups, 1, tiles_.count);
     pool.parallel_for(groups * splits, [&](std::int64_t item, int) {
       const std::int64_t split = item % splits;
-      multiply_group(item / splits, tiles_.count * split / splits, tiles_.count * (split + 1) / splits);
+      multiply_group(item / splits, tiles_.count * split / splits, tiles_.count * (split + 1) / splits, false);
     });
   }
 
  private:
+  bool streams() const { return p_.panels != nullptr && tiles_.count <= kStreamTiles; }
   std::uint8_t* tile_a(std::int64_t tile) const { return packed_a_ + tiles_.begin(tile) * a_steps_ * a_bytes_; }
   std::int64_t slice_offset(const Slice& slice, std::int64_t rows) const {
     return (slice.a_first - slices_.front().a_first) * rows * a_bytes_;
@@ -97,7 +108,8 @@ class ChunkProduct {
     }
   }
 
-  void multiply_group(std::int64_t group, std::int64_t first_tile, std::int64_t end_tile) {
+  // `more`: the same thread takes the next group afterwards.
+  void multiply_group(std::int64_t group, std::int64_t first_tile, std::int64_t end_tile, bool more) {
     thread_local Buffer<std::uint8_t> scratch;
     const std::int64_t column = group * kGroupColumns;
     const std::int64_t columns = std::min(kGroupColumns, p_.n - column);
@@ -118,12 +130,20 @@ class ChunkProduct {
                                 scratch.data() + first / kPanelWidth * distance);
         }
       }
+      const std::uint8_t* after = nullptr;
+      if (&slice != &slices_.back()) {
+        after = b + slice.steps * kPanelWidth * size_of(p_.dtype);
+      } else if (more) {
+        after = p_.panels + (group + 1) * kGroupPanels * distance + slices_.front().first * kPanelWidth * size_of(p_.dtype);
+      }
       for (std::int64_t tile = first_tile; tile < end_tile; ++tile) {
         const std::int64_t rows = tiles_.begin(tile + 1) - tiles_.begin(tile);
         multiply_tile({.a = tile_a(tile) + slice_offset(slice, rows),
                        .rows = static_cast<int>(rows),
                        .b = b,
                        .panel_distance = distance,
+                       .stream = streams() && tile == first_tile,
+                       .after = after,
                        .steps = slice.steps,
                        .c = p_.c + (first_row_ + tiles_.begin(tile)) * p_.c_stride + column,
                        .c_stride = p_.c_stride,

@@ -34,6 +34,8 @@ struct TileProduct {
   int rows;                     // 1 .. GemmKernels::tile_rows
   const std::uint8_t* b;        // first panel, at the slice's first step
   std::int64_t panel_distance;  // bytes from a panel to the next
+  bool stream;                  // B is read once, from memory: what is next is fetched meanwhile
+  const std::uint8_t* after;    // as `b`, for the product that follows; null: none does
   std::int64_t steps;
   float* c;
   std::int64_t c_stride;
