@@ -215,13 +215,14 @@ Maker LmMixture::State::task_maker(const MixturePart& part) const {
   for (std::int64_t i = 0; i < kFormSamples; ++i) {
     if (const auto item = builder->build(kFormSeed, i, count)) samples.push_back(sft_answer(*item));
   }
-  return [=, this, form = form_words(samples)](Rng&, std::uint64_t seed, std::int64_t index) {
+  return [=, this, form = form_words(samples), outright_share = part.outright_share](Rng& rng, std::uint64_t seed, std::int64_t index) {
+    const auto answer = [&](const Item& item) { return rng.uniform() < outright_share ? outright_answer(item) : sft_answer(item); };
     for (int draw = 0; draw < kMaxDraws; ++draw) {
       const std::vector<Item> items = builder->build_with_follow_ups(seed, index * kMaxDraws + draw, count);
       if (items.empty()) continue;
       std::vector<Turn> further;
-      for (std::size_t i = 1; i < items.size(); ++i) further.push_back({items[i].question, sft_answer(items[i])});
-      LmDocument document = conversation(material, items[0].messages, sft_answer(items[0]), further, form, context_tokens);
+      for (std::size_t i = 1; i < items.size(); ++i) further.push_back({items[i].question, answer(items[i])});
+      LmDocument document = conversation(material, items[0].messages, answer(items[0]), further, form, context_tokens);
       if (static_cast<std::int64_t>(document.tokens.size()) <= context_tokens + 1) return document;
     }
     throw UserError(

@@ -26,6 +26,7 @@ struct MixturePart {
   std::string kind;
   double weight = 1;
   Json knobs = Json::object();
+  double outright_share = 0;  // of a task's answers are given without the steps that lead to them
 };
 
 /// What every kind of document is made from; must outlive the mixture.

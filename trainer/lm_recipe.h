@@ -65,12 +65,15 @@ struct MixtureEntry {
   std::string kind;
   double weight = 1;
   Json knobs = Json::object();
+  double outright_share = 0;
 
   template <class Visitor>
   void visit(Visitor& v) {
     v.field("kind", kind, {.help = "text, facts, recall, items, or a task's name (docs/data.md).", .required = true});
     v.field("weight", weight, {.help = "Share of the documents, relative to the others.", .min = 0});
     v.field("knobs", knobs, {.help = "The kind's own settings."});
+    v.field("outright_share", outright_share,
+            {.help = "Share of a task's answers that are given outright, without the steps that lead to them.", .min = 0, .max = 1});
   }
 };
 

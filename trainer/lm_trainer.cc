@@ -99,7 +99,7 @@ class LmRun {
  private:
   data::LmMixture make_mixture(const LmStage& stage) const {
     std::vector<data::MixturePart> parts;
-    for (const MixtureEntry& entry : stage.mixture) parts.push_back({entry.kind, entry.weight, entry.knobs});
+    for (const MixtureEntry& entry : stage.mixture) parts.push_back({entry.kind, entry.weight, entry.knobs, entry.outright_share});
     return data::LmMixture({corpus_, tokenizer_, chat_template_}, parts, stage.context_tokens);
   }
 

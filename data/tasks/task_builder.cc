@@ -154,9 +154,14 @@ std::unique_ptr<TaskBuilder> make_builder(const Json& entry, const Corpus& corpu
   return builder;
 }
 
-std::string sft_answer(const Item& item) {
+std::string outright_answer(const Item& item) {
   const std::string& answer = item.answer.answers.at(0);
   if (item.answer.reward == "sequence_ratio") return answer;  // compared from its first letter on
+  return "The answer is" + (item.answer.reward == "ordered_list" ? "\n" + answer : " " + answer + ".");
+}
+
+std::string sft_answer(const Item& item) {
+  if (item.answer.reward == "sequence_ratio") return outright_answer(item);
   std::string text;
   if (item.family == "reasoning") {  // the premises, from the one asked about back to the given number, before the sums
     const std::string& content = item.messages.back().content;
@@ -164,7 +169,7 @@ std::string sft_answer(const Item& item) {
       text += content.substr(span->start, span->end - span->start) + " ";
   }
   for (const std::string& step : item.gold_chain) text += step + " ";
-  return text + "The answer is" + (item.answer.reward == "ordered_list" ? "\n" + answer : " " + answer + ".");
+  return text + outright_answer(item);
 }
 
 std::string length_bin(std::int64_t num_tokens) {

@@ -132,6 +132,8 @@ std::vector<std::string> task_names();
 /// What supervised fine-tuning teaches a model to write: a reasoning task's premises, the chain's steps, then "The answer is X.".
 /// An answer compared word for word (sequence_ratio) stands alone, and a list below "The answer is".
 std::string sft_answer(const Item& item);
+/// The last sentence of that alone.
+std::string outright_answer(const Item& item);
 
 /// The smallest power of two that holds `num_tokens`, in thousands from 1024 up: "512", "1k", "2k" …
 std::string length_bin(std::int64_t num_tokens);
