@@ -92,9 +92,10 @@ RewardResult context_fbeta(const RewardInput& input) {
   if (open != std::string_view::npos && close != std::string_view::npos && open < close) {
     const bool one = text->find(kOpen, open + 1) == std::string_view::npos && text->find(kClose, close + 1) == std::string_view::npos;
     const std::vector<std::string> named = chunk_names(text->substr(open + kOpen.size(), close - open - kOpen.size()));
-    const std::set<std::string> different(named.begin(), named.end());
-    double common = 0;
-    for (const std::string& name : different) common += gold.contains(name);
+    std::set<std::string> found;
+    std::copy_if(named.begin(), named.end(), std::inserter(found, found.end()),
+                 [&](const std::string& name) { return gold.contains(name); });
+    const auto common = static_cast<double>(found.size());
     if (one && common > 0) {
       const double precision = common / static_cast<double>(named.size()), recall = common / static_cast<double>(gold.size());
       f = (1 + beta_squared) * precision * recall / (beta_squared * precision + recall);

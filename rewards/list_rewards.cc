@@ -2,7 +2,7 @@
 
 #include <cmath>
 #include <map>
-#include <set>
+#include <unordered_set>
 
 #include "core/errors.h"
 #include "rewards/lists.h"
@@ -136,15 +136,15 @@ RewardResult set_f1(const RewardInput& input) {
   if (!list && extraction.place != AnswerPlace::everything) list = bracketed_list(extraction.text);
   if (!list) return {0.0, shown(extraction.text), "expected a last line \"Final Answer: [a, b]\""};
   const auto as_set = [](const List& elements) {
-    const List keys = element_keys(elements);
-    std::set<std::string> set(keys.begin(), keys.end());
+    std::unordered_set<std::string> set;
+    for (const std::string& element : elements) set.insert(element_key(element));
     set.erase("");
     return set;
   };
-  const std::set<std::string> answer = as_set(*list);
+  const std::unordered_set<std::string> answer = as_set(*list);
   double best = 0;
   for (const List& elements : gold_lists(input.answers)) {
-    const std::set<std::string> gold = as_set(elements);
+    const std::unordered_set<std::string> gold = as_set(elements);
     const auto common =
         static_cast<double>(std::count_if(gold.begin(), gold.end(), [&](const std::string& key) { return answer.contains(key); }));
     const bool both_empty = gold.empty() && answer.empty();
@@ -157,8 +157,11 @@ RewardResult set_f1(const RewardInput& input) {
 
 RewardResult ndcg(const RewardInput& input) {
   return best_over_lists(input, [&](const Extraction& extraction, const List& gold) -> Comparison {
-    const List answer = element_keys(read_list(extraction.text)), keys = element_keys(gold);
+    const List keys = element_keys(gold);
     const std::size_t k = cutoff(input.params, keys.size());
+    List answer = read_list(extraction.text);
+    const std::size_t num_ranked = answer.size();
+    answer.resize(std::min(num_ranked, k));
     std::map<std::string_view, double> gains;
     double ideal = 0, gained = 0;
     for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -166,26 +169,26 @@ RewardResult ndcg(const RewardInput& input) {
       if (!keys[i].empty()) gains.emplace(keys[i], gain);
       if (i < k) ideal += gain * discount(i);
     }
-    for (std::size_t i = 0; i < std::min(answer.size(), k); ++i) {
-      const auto found = gains.extract(answer[i]);
+    for (std::size_t i = 0; i < answer.size(); ++i) {
+      const auto found = gains.extract(element_key(answer[i]));
       if (!found.empty()) gained += found.mapped() * discount(i);
     }
     if (gains.empty() && gained == 0) return {0, "the gold list is empty"};
-    return {gained / ideal, concat(answer.size(), " elements ranked, ", keys.size(), " gold")};
+    return {gained / ideal, concat(num_ranked, " elements ranked, ", keys.size(), " gold")};
   });
 }
 
 RewardResult pairwise(const RewardInput& input) {
   return best_over_lists(input, [](const Extraction& extraction, const List& gold) -> Comparison {
-    const List answer = element_keys(read_list(extraction.text)), keys = element_keys(gold);
+    const List answer = read_list(extraction.text), keys = element_keys(gold);
     std::map<std::string_view, std::size_t> ranks;
     for (std::size_t i = 0; i < keys.size(); ++i) ranks.emplace(keys[i], i);
     if (ranks.size() != keys.size() || ranks.contains("")) return {0, "the gold list repeats an element or holds an empty one"};
     if (answer.size() != keys.size()) return {0, concat("expected each of ", keys.size(), " elements once, got ", answer.size())};
     std::vector<std::size_t> before;  // ranks seen so far, sorted
     double ordered = 0;
-    for (const std::string& key : answer) {
-      const auto found = ranks.find(key);
+    for (const std::string& element : answer) {
+      const auto found = ranks.find(element_key(element));
       if (found == ranks.end()) return {0, "an element that is not in the gold list, or twice"};
       const auto at = std::lower_bound(before.begin(), before.end(), found->second);
       ordered += static_cast<double>(at - before.begin());

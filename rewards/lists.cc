@@ -112,7 +112,9 @@ std::vector<List> gold_lists(const std::vector<std::string>& answers) {
 
 std::string element_key(std::string_view element) {
   std::string key = normalize(element);
-  if (key.find_first_of("0123456789") == std::string::npos) return key;
+  const bool plain_spelling =
+      std::all_of(element.begin(), element.end(), [](char c) { return is_digit(c) || c == ' ' || ((c | 32) >= 'a' && (c | 32) <= 'z'); });
+  if (plain_spelling || key.find_first_of("0123456789") == std::string::npos) return key;
   const std::string plain = plain_math(element);
   std::string marks;
   std::size_t digits = 0;

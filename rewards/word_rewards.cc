@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
+#include "core/errors.h"
 #include "rewards/normalize.h"
 #include "rewards/number_reader.h"
 #include "rewards/plain_math.h"
@@ -12,15 +14,10 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// Both sides in words, or why they cannot be compared.
-struct Sides {
-  Words answer, gold;
-  std::string problem;
-};
-
-// "\\text{New York}" in a box says "New York"; a no-break space groups digits and parts words.
+// "\\text{New York}" in a box says "New York"; a no-break space groups digits and parts words. No answer in LaTeX is as long as the limit.
 Words words_of(std::string_view text) {
-  if (text.find('\\') == std::string_view::npos) return normalized_words(text);
+  constexpr std::size_t kMaxLatexBytes = std::size_t{64} << 10;
+  if (text.size() > kMaxLatexBytes || text.find('\\') == std::string_view::npos) return normalized_words(text);
   std::string plain = plain_math(text);
   for (std::size_t at = 0; at < plain.size(); ++at) {
     const auto digit = [&](std::size_t i) { return i < plain.size() && plain[i] >= '0' && plain[i] <= '9'; };
@@ -29,11 +26,30 @@ Words words_of(std::string_view text) {
   return normalized_words(plain);
 }
 
-Sides normalized(std::string_view answer, std::string_view gold) {
-  Sides sides{words_of(answer), words_of(gold), ""};
-  if (sides.answer.empty()) sides.problem = "the answer is empty after normalisation";
-  if (sides.gold.empty()) sides.problem = "the gold answer is empty after normalisation";
-  return sides;
+// An answer or a gold answer, and its words.
+struct Side {
+  explicit Side(std::string_view t) : text(t), words(words_of(t)) {}
+  std::string_view text;
+  Words words;
+};
+
+// best_over_answers for a comparison of words, which are made once for all aliases; nothing is compared with an empty side.
+template <class Compare>
+RewardResult best_over_words(const RewardInput& input, Compare compare) {
+  std::optional<Side> answer;
+  return best_over_answers(input, [&](const Extraction& extraction, std::string_view gold_text) -> Comparison {
+    if (!answer) answer.emplace(extraction.text);
+    const Side gold(gold_text);
+    if (gold.words.empty()) return {0, "the gold answer is empty after normalisation"};
+    if (answer->words.empty()) return {0, "the answer is empty after normalisation"};
+    return compare(*answer, gold);
+  });
+}
+
+Comparison compare_exactly(const Side& answer, const Side& gold) {
+  if (answer.words != gold.words) return {0, "not equal"};
+  if (are_different_numbers(answer.text, gold.text)) return {0, "different numbers"};
+  return {1, "equal"};
 }
 
 bool is_number(const std::string& word) {
@@ -83,9 +99,8 @@ std::size_t overlap(const Words& a, const Words& b) {
   return common;
 }
 
-std::string share(std::size_t common, const Sides& sides) {
-  return std::to_string(common) + " words in common of " + std::to_string(sides.answer.size()) + " answered, " +
-         std::to_string(sides.gold.size()) + " gold";
+std::string share(std::size_t common, const Side& answer, const Side& gold) {
+  return concat(common, " words in common of ", answer.words.size(), " answered, ", gold.words.size(), " gold");
 }
 
 bool is_verdict(const Words& words) { return words.size() == 1 && (words[0] == "yes" || words[0] == "no" || words[0] == "noanswer"); }
@@ -93,50 +108,41 @@ bool is_verdict(const Words& words) { return words.size() == 1 && (words[0] == "
 }  // namespace
 
 Comparison compare_exactly(std::string_view answer, std::string_view gold) {
-  const Sides sides = normalized(answer, gold);
-  if (!sides.problem.empty()) return {0, sides.problem};
-  if (sides.answer != sides.gold) return {0, "not equal"};
-  if (are_different_numbers(answer, gold)) return {0, "different numbers"};
-  return {1, "equal"};
+  const Side left(answer), right(gold);
+  if (left.words.empty() || right.words.empty()) return {0, "empty after normalisation"};
+  return compare_exactly(left, right);
 }
 
 RewardResult exact_match(const RewardInput& input) {
-  return best_over_answers(input,
-                           [](const Extraction& extraction, std::string_view gold) { return compare_exactly(extraction.text, gold); });
+  return best_over_words(input, [](const Side& answer, const Side& gold) { return compare_exactly(answer, gold); });
 }
 
 RewardResult sub_em(const RewardInput& input) {
-  return best_over_answers(input, [](const Extraction& extraction, std::string_view gold) -> Comparison {
-    const Sides sides = normalized(extraction.text, gold);
-    if (!sides.problem.empty()) return {0, sides.problem};
-    if (are_different_numbers(extraction.text, gold)) return {0, "different numbers"};
-    if (sides.answer.size() < sides.gold.size()) {
-      if (2 * sides.answer.size() < sides.gold.size()) return {0, "less than half of the gold answer's words"};
-      return contains(sides.gold, sides.answer, "the gold answer contains it");
+  return best_over_words(input, [](const Side& answer, const Side& gold) -> Comparison {
+    if (are_different_numbers(answer.text, gold.text)) return {0, "different numbers"};
+    if (answer.words.size() < gold.words.size()) {
+      if (2 * answer.words.size() < gold.words.size()) return {0, "less than half of the gold answer's words"};
+      return contains(gold.words, answer.words, "the gold answer contains it");
     }
-    if (sides.answer.size() > kMaxLengthRatio * sides.gold.size()) return {0, "too long beside the gold answer"};
-    if (count_separators(extraction.text) > count_separators(gold) + 1) return {0, "a list of candidates"};
-    return contains(sides.answer, sides.gold, "contains the gold answer");
+    if (answer.words.size() > kMaxLengthRatio * gold.words.size()) return {0, "too long beside the gold answer"};
+    if (count_separators(answer.text) > count_separators(gold.text) + 1) return {0, "a list of candidates"};
+    return contains(answer.words, gold.words, "contains the gold answer");
   });
 }
 
 RewardResult f1(const RewardInput& input) {
-  return best_over_answers(input, [](const Extraction& extraction, std::string_view gold) -> Comparison {
-    const Sides sides = normalized(extraction.text, gold);
-    if (!sides.problem.empty()) return {0, sides.problem};
-    if ((is_verdict(sides.answer) || is_verdict(sides.gold)) && sides.answer != sides.gold) return {0, "yes, no or noanswer differs"};
-    const std::size_t common = overlap(sides.answer, sides.gold);
-    return {2.0 * static_cast<double>(common) / static_cast<double>(sides.answer.size() + sides.gold.size()), share(common, sides)};
+  return best_over_words(input, [](const Side& answer, const Side& gold) -> Comparison {
+    if ((is_verdict(answer.words) || is_verdict(gold.words)) && answer.words != gold.words) return {0, "yes, no or noanswer differs"};
+    const std::size_t common = overlap(answer.words, gold.words);
+    return {2.0 * static_cast<double>(common) / static_cast<double>(answer.words.size() + gold.words.size()), share(common, answer, gold)};
   });
 }
 
 RewardResult recall_guarded(const RewardInput& input) {
-  return best_over_answers(input, [](const Extraction& extraction, std::string_view gold) -> Comparison {
-    const Sides sides = normalized(extraction.text, gold);
-    if (!sides.problem.empty()) return {0, sides.problem};
-    if (sides.answer.size() > kMaxLengthRatio * sides.gold.size()) return {0, "too long beside the gold answer"};
-    const std::size_t common = overlap(sides.answer, sides.gold);
-    return {static_cast<double>(common) / static_cast<double>(sides.gold.size()), share(common, sides)};
+  return best_over_words(input, [](const Side& answer, const Side& gold) -> Comparison {
+    if (answer.words.size() > kMaxLengthRatio * gold.words.size()) return {0, "too long beside the gold answer"};
+    const std::size_t common = overlap(answer.words, gold.words);
+    return {static_cast<double>(common) / static_cast<double>(gold.words.size()), share(common, answer, gold)};
   });
 }
 
