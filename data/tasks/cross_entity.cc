@@ -108,6 +108,7 @@ class CrossEntityBuilder final : public TaskBuilder {
     draft.gold_chain = cross_chain(question, peers);
     draft.answer =
         asks_entity ? Answer{"exact_match", asked.answers(names[drawn.gold])} : Answer{"numeric", {std::to_string(drawn.number)}};
+    add_ranks(rng, question, peers, names, draft);
     for (const std::string& name : names) draft.keep_out.push_back(lower_words(name).front());
     draft.difficulty["num_candidates"] = static_cast<std::int64_t>(cross_guesses(question, peers, shown).size());
     draft.difficulty["num_entities"] = count;
@@ -205,6 +206,27 @@ class CrossEntityBuilder final : public TaskBuilder {
       entities[i].second = entities[i].first + derived[i];
     }
     return entities;
+  }
+
+  // The same pages answer who is first, second … from either end.
+  static void add_ranks(Rng& rng, CrossQuestion question, const std::vector<CrossEntity>& peers, const std::vector<std::string>& names,
+                        Draft& draft) {
+    const int asked = question.ask == CrossQuestion::Ask::rank ? question.rank : 0;
+    const Naming& kind = cross_themes()[question.theme].kinds[question.kind];
+    question.ask = CrossQuestion::Ask::rank;
+    std::vector<std::size_t> order(peers.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return peers[a].derived() > peers[b].derived(); });
+    const int last = static_cast<int>(std::min<std::size_t>(kLastCrossRank, peers.size() - 1));
+    for (question.rank = -last; question.rank <= last; ++question.rank) {
+      if (question.rank == 0 || question.rank == asked) continue;
+      const std::size_t entity = order[question.rank > 0 ? question.rank - 1 : order.size() + question.rank];
+      draft.ask({draft.evidence,
+                 cross_question_pattern(question, rng.below(num_cross_wordings(question))),
+                 {"exact_match", kind.answers(names[entity])},
+                 cross_chain(question, peers)},
+                false);
+    }
   }
 
   // Two pages, one for each number, that say nothing twice.

@@ -55,15 +55,21 @@ class WebSearch final : public TaskBuilder {
       for (std::size_t sibling = 0; sibling < num_siblings; ++sibling) {
         std::vector<Link> links = {{asked, name(level + 1, sibling)}};
         for (std::size_t i = 0; i < num_others; ++i) links.push_back({unasked[i], name(level + 1, (*others)[level][i][sibling])});
-        if (sibling == 0) draft.evidence.push_back(draft.sentences.size());
         draft.sentences.push_back(page(rng, name(level, sibling), std::move(links)));
       }
-      const WebRelation& relation = web_relations()[asked];
-      draft.gold_chain.push_back(web_step(relation, web_namings()[relation.subject].called(name(level, 0)),
-                                          web_namings()[relation.object].called(name(level + 1, 0))));
     }
-    draft.question = to_text({name(0, 0), *relations}, rng.pick(web_tellings()));
-    draft.answer = {"exact_match", web_namings()[web_relations()[relations->back()].object].answers(name(num_hops, 0))};
+    for (std::size_t sibling = 0; sibling < num_siblings; ++sibling) {  // every sibling's walk could be asked for
+      FollowUp asked;
+      for (std::size_t level = 0; level < num_hops; ++level) {
+        const WebRelation& relation = web_relations()[(*relations)[level]];
+        asked.evidence.push_back(level * num_siblings + sibling);
+        asked.gold_chain.push_back(web_step(relation, web_namings()[relation.subject].called(name(level, sibling)),
+                                            web_namings()[relation.object].called(name(level + 1, sibling))));
+      }
+      asked.question = to_text({name(0, sibling), *relations}, rng.pick(web_tellings()));
+      asked.answer = {"exact_match", web_namings()[web_relations()[relations->back()].object].answers(name(num_hops, sibling))};
+      draft.ask(std::move(asked), sibling == 0);
+    }
     for (const std::string& one : names) draft.keep_out.push_back(lower_words(one).front());
     draft.difficulty["num_candidates"] = static_cast<std::int64_t>(num_siblings);
     draft.difficulty["num_hops"] = static_cast<std::int64_t>(num_hops);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "core/atomic_file.h"
 #include "core/errors.h"
@@ -201,6 +202,20 @@ TEST(CrossEntity, WithoutAnyOneOfItsPagesAnItemIsRefused) {
       EXPECT_NE(read_item(item, test_corpus()).problem, "") << item.id;
     }
   }
+}
+
+TEST(CrossEntity, FollowUpsAreAnsweredByTheSameText) {
+  std::set<std::string> questions;
+  for (const Item& item : builder_of(R"({"task":"cross_entity"})")->build_with_follow_ups(3, 0, count_quarter_bytes)) {
+    const Reading reading = read_item(item, test_corpus());
+    EXPECT_EQ(reading.problem, "");
+    EXPECT_EQ(reading.answers, std::vector<std::string>{item.answer.answers[0]}) << item.question;
+    EXPECT_EQ(reading.gold_chain, item.gold_chain);
+    ASSERT_EQ(reading.evidence.size(), item.evidence.size());
+    for (std::size_t i = 0; i < item.evidence.size(); ++i) EXPECT_EQ(reading.evidence[i].start, item.evidence[i].start);
+    questions.insert(item.question);
+  }
+  EXPECT_GE(questions.size(), 4u);
 }
 
 TEST(CrossEntity, KnobsDoWhatTheySay) {

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "core/atomic_file.h"
 #include "core/errors.h"
 #include "data/tasks/reading.h"
@@ -138,6 +140,20 @@ TEST(WebSearch, SiblingsHaveEveryKindOfLink) {
     links += of_relation;
   }
   EXPECT_EQ(links, 3 * 6 * 3);
+}
+
+TEST(WebSearch, FollowUpsAreAnsweredByTheSameText) {
+  std::set<std::string> questions;
+  for (const Item& item : builder_of(R"({"task":"web_search"})")->build_with_follow_ups(3, 0, count_quarter_bytes)) {
+    const Reading reading = read_item(item, test_corpus());
+    EXPECT_EQ(reading.problem, "");
+    EXPECT_EQ(reading.answers, std::vector<std::string>{item.answer.answers[0]}) << item.question;
+    EXPECT_EQ(reading.gold_chain, item.gold_chain);
+    ASSERT_EQ(reading.evidence.size(), item.evidence.size());
+    for (std::size_t i = 0; i < item.evidence.size(); ++i) EXPECT_EQ(reading.evidence[i].start, item.evidence[i].start);
+    questions.insert(item.question);
+  }
+  EXPECT_GE(questions.size(), 4u);
 }
 
 TEST(WebSearch, KnobsDoWhatTheySay) {
