@@ -45,6 +45,26 @@ bool is_unpleasant(std::string_view text) {
                      [&](std::string_view stem) { return lower.find(stem) != std::string_view::npos; });
 }
 
+std::size_t first_bad_byte(std::string_view line) {
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(line[i]);
+    if (byte < 0x20 && byte != '\t' && byte != '\f') return i;
+    if (byte < 0x80) continue;
+    const std::size_t following = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
+    if (byte < 0xC2 || byte > 0xF4 || i + following >= line.size()) return i;
+    const auto second = static_cast<unsigned char>(line[i + 1]);  // its range rules out overlong forms, surrogates and what lies beyond
+    if ((byte == 0xE0 && second < 0xA0) || (byte == 0xED && second > 0x9F) || (byte == 0xF0 && second < 0x90) ||
+        (byte == 0xF4 && second > 0x8F)) {
+      return i;
+    }
+    for (std::size_t k = 1; k <= following; ++k) {
+      if ((static_cast<unsigned char>(line[i + k]) & 0xC0) != 0x80) return i;
+    }
+    i += following;
+  }
+  return std::string_view::npos;
+}
+
 std::string filler_from_prose(std::string_view sentence) {
   std::string text = without_markup(sentence);
   if (text.empty() || std::string_view(".!?").find(text.back()) == std::string_view::npos) return "";  // a heading, a table's cell
@@ -52,7 +72,7 @@ std::string filler_from_prose(std::string_view sentence) {
   const auto count = [&](char c) { return std::count(text.begin(), text.end(), c); };
   if (text.size() + 1 < kMinBytes || text.size() >= kMaxBytes || count(' ') + 1 < static_cast<std::ptrdiff_t>(kMinWords)) return "";
   if (!std::isupper(static_cast<unsigned char>(text[0])) || !std::all_of(text.begin(), text.end(), is_plain)) return "";
-  if (count('(') != count(')') || count('"') % 2 != 0 || is_unpleasant(text)) return "";
+  if (count('(') != count(')') || count('"') % 2 != 0 || is_unpleasant(text) || first_bad_byte(text) != std::string_view::npos) return "";
   return text + ".";
 }
 

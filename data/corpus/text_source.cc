@@ -55,22 +55,6 @@ bool is_markup_line(std::string_view line) {
   return std::string_view("#|`~=+:").find(text[0]) != std::string_view::npos || text.starts_with(".. ") || text.starts_with("---");
 }
 
-// The first byte that is a control character or no UTF-8.
-std::size_t first_bad_byte(std::string_view line) {
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(line[i]);
-    if (byte < 0x20 && byte != '\t' && byte != '\f') return i;
-    if (byte < 0x80) continue;
-    const std::size_t following = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
-    if (byte < 0xC2 || byte > 0xF4 || i + following >= line.size()) return i;
-    for (std::size_t k = 1; k <= following; ++k) {
-      if ((static_cast<unsigned char>(line[i + k]) & 0xC0) != 0x80) return i;
-    }
-    i += following;
-  }
-  return std::string_view::npos;
-}
-
 class TextLoader {
  public:
   explicit TextLoader(const TextSource& source) : source_(source), left_(source.max_mib << 20) {}

@@ -47,6 +47,9 @@ TextCollection load_text(const TextSource& source);
 /// stop inside, less than 16 or more than 320 bytes, or words one would rather not read does not suit.
 std::string filler_from_prose(std::string_view sentence);
 
+/// Where the first byte is that is a control character or no part of UTF-8; npos when there is none.
+std::size_t first_bad_byte(std::string_view text);
+
 /// Whether `text` holds words of the body, of abuse or of crime that no exercise needs.
 bool is_unpleasant(std::string_view text);
 

@@ -99,16 +99,14 @@ std::optional<Draft> draft_long_math_of_questions(const LongMathConfig& config, 
     draft.sentences.push_back(fragment(label, i, gold.premises[i]));
   }
   draft.gold_chain = draft.sentences;
-  std::set<std::string> told(gold.premises.begin(), gold.premises.end());
+  std::set<const QaItem*> told = {&question};
   int cases = 0;
   for (int tries = 0; cases < config.num_decoy_cases && tries < kMaxTries; ++tries) {
-    const Problem other = problem_of(*rng.pick(questions));
-    const bool repeats =
-        std::any_of(other.premises.begin(), other.premises.end(), [&](const std::string& one) { return told.count(one) > 0; });
-    if (!fits(other) || other.answer == gold.answer || repeats) continue;
+    const QaItem* drawn = rng.pick(questions);
+    const Problem other = problem_of(*drawn);
+    if (!fits(other) || other.answer == gold.answer || !told.insert(drawn).second) continue;
     std::string its_label = draw_label(rng);
     if (!labels.insert(its_label).second) continue;
-    told.insert(other.premises.begin(), other.premises.end());
     for (std::size_t i = 0; i < other.premises.size(); ++i) draft.sentences.push_back(fragment(its_label, i, other.premises[i]));
     ++cases;
   }

@@ -47,6 +47,8 @@ TEST(Filler, TakesWholePlainSentences) {
       {"Is the sea ever calm?", "Is the sea ever calm."},
       {"To blind by a {red-hot} metal plate [R.] held before the *eyes*.", "To blind by a red-hot metal plate held before the eyes."},
       {"Le café était fermé.", "Le café était fermé."},
+      {"The caf\xE9 was closed all day.", ""},
+      {"The caf\xC3\xA9 was closed all day.", "The café was closed all day."},
       {"The sea was calm in 1931.", ""},
       {"He met Dr. Hart by the sea.", ""},
       {"the sea was calm that evening.", ""},
@@ -59,6 +61,26 @@ TEST(Filler, TakesWholePlainSentences) {
   };
   for (const auto& test : cases) EXPECT_EQ(filler_from_prose(test.sentence), test.expected) << test.sentence;
   EXPECT_EQ(filler_from_prose("The " + std::string(400, 'a') + " was long."), "");
+}
+
+TEST(Text, IsUtf8WithoutControlCharacters) {
+  const struct {
+    const char* text;
+    std::size_t first_bad;
+  } cases[] = {
+      {"a\tb", std::string::npos},
+      {"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", std::string::npos},
+      {"a\x01", 1},
+      {"a\x80", 1},
+      {"a\xC3", 1},
+      {"\xC0\x80", 0},
+      {"\xE0\x9F\xBF", 0},
+      {"\xED\xA0\x80", 0},
+      {"\xF0\x8F\xBF\xBF", 0},
+      {"\xF4\x90\x80\x80", 0},
+      {"\xE2\x82 ", 0},
+  };
+  for (const auto& test : cases) EXPECT_EQ(first_bad_byte(test.text), test.first_bad) << test.text;
 }
 
 // `count` different sentences, `first` on.
@@ -192,7 +214,8 @@ TEST_F(TextSourceTest, ReadingStopsAtTheBound) {
 
 TEST_F(TextSourceTest, FillsACorpusInPlaceOfDefinitions) {
   write("a.txt", sentences(0, 200));
-  const Corpus own(WordNet::load(), load("a.txt")), definitions(WordNet::load());
+  const WordNet wordnet = WordNet::load();
+  const Corpus own(wordnet, load("a.txt")), definitions(wordnet);
   EXPECT_EQ(own.filler().size(), 200u);
   EXPECT_EQ(own.names(Split::train), definitions.names(Split::train));
   EXPECT_NE(own.digest(), definitions.digest());

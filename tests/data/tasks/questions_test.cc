@@ -52,8 +52,8 @@ std::string math_rows(int count) {
     const std::string person = word_of(2000 + i);
     const int first = 11 + i % 20, second = 12 + i % 17;
     rows += concat(R"({"data_source":"sums","prompt":[{"role":"user","content":")", person, " has ", first, " apples. ", person, " buys ",
-                   second, " more at the fair. How many apples does ", person, R"( have now?"}],"reward_model":{"ground_truth":")",
-                   first + second, R"("},"extra_info":{"index":)", i, "}}\n");
+                   second, " more at the fair. It is a fine day. How many apples does ", person,
+                   R"( have now?"}],"reward_model":{"ground_truth":")", first + second, R"("},"extra_info":{"index":)", i, "}}\n");
   }
   return rows;
 }
@@ -197,7 +197,7 @@ TEST(OwnCorpus, NeitherAnswersNorNamesOfAnItemAreInItsFiller) {
   TextCollection text;
   const auto& names = test_corpus().names(Split::train);
   for (const std::string& name : names) text.sentences.push_back("The ship of " + name + " left the harbour in the evening.");
-  const Corpus corpus(WordNet::load(), std::move(text));
+  const Corpus corpus(test_corpus().wordnet(), std::move(text));
   for (const char* task : {"fuzzy_needle", "key_chain", "long_math"}) {
     const auto builder = make_builder(parse_json(concat(R"({"task":")", task, R"(","max_tokens":2000})"), "test"), corpus, "test");
     const auto item = builder->build(3, 0, count_quarter_bytes);
