@@ -30,7 +30,7 @@ details.item summary { font-weight: 400; } details.item summary b { font-weight:
 details.item dt { color: var(--soft); font-size: 13px; padding-top: 1px; } details.item dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
 .context { white-space: pre-wrap; max-height: 420px; overflow: auto; font-size: 13.5px; line-height: 1.55; color: var(--soft); }
 .context mark { background: color-mix(in srgb, var(--c3) 28%, transparent); color: var(--ink); border-radius: 3px; padding: 1px 2px; }
-.context .gap { color: var(--soft); font-style: italic; } details.item ol { margin: 0; padding-left: 20px; } td.bad { color: var(--c6); font-weight: 600; }
+.context .gap { color: var(--soft); font-style: italic; } details.item ol { margin: 0; padding-left: 20px; } details.item dd b { white-space: pre-line; } td.bad { color: var(--c6); font-weight: 600; }
 )css";
 
 std::string text_or(const Json& json, std::string_view key, std::string fallback) {

@@ -89,6 +89,32 @@ TEST_F(BuildTest, FinishedFilesAreKeptAndOnlyThose) {
   EXPECT_NE(bytes("fuzzy_needle.jsonl"), before);
 }
 
+TEST_F(BuildTest, PassBandDropsWhatAModelNeverOrAlwaysAnswers) {
+  // Four samples each; how many are right is told by the item's number alone.
+  const PassRates rates = [](const std::vector<Item>& items) {
+    std::vector<double> shares;
+    for (const Item& item : items) shares.push_back(static_cast<double>(std::stoi(item.id.substr(item.id.rfind('-') + 1)) % 5) / 4);
+    return shares;
+  };
+  const DatasetRecipe asked = read_dataset_recipe(recipe(), "test");
+  const Json manifest = build_dataset(asked, {dir_, 2, {}, &test_corpus(), rates, "fake"});
+  const Json& drops = manifest.at("files").as_array()[0].at("drops");
+  EXPECT_EQ(drops.at("pass_band").as_integer(), 7) << "of 19 draws, numbers 0, 4, 5, 9, 10, 14, 15";
+  const std::vector<Item> items = read_items(dir_ + "/fuzzy_needle.jsonl");
+  ASSERT_EQ(items.size(), 12u);
+  for (const Item& item : items) {
+    const double rate = item.difficulty.at("pass_rate").as_number();
+    EXPECT_TRUE(rate > 0 && rate < 1) << item.id;
+  }
+  EXPECT_TRUE(check().failures.empty()) << "a check asks no model";
+
+  const std::string other = (root_ / "other").string();
+  build_dataset(asked, {other, 1, {}, &test_corpus(), rates, "fake"});
+  EXPECT_EQ(bytes("fuzzy_needle.jsonl"), bytes("fuzzy_needle.jsonl", other));
+  build("", 1, other);
+  EXPECT_NE(bytes("fuzzy_needle.jsonl"), bytes("fuzzy_needle.jsonl", other)) << "a file made with a pass band is not kept without one";
+}
+
 TEST_F(BuildTest, ManifestStatesDropsBotsAndStatistics) {
   const Json manifest = build();
   EXPECT_EQ(manifest.at("recipe").at("tasks").as_array()[0].at("hops").as_integer(), 1) << "the resolved recipe holds every knob";
@@ -98,6 +124,10 @@ TEST_F(BuildTest, ManifestStatesDropsBotsAndStatistics) {
   EXPECT_THAT(gates, ElementsAre("draw", "construction", "bots", "oracle", "uniqueness", "decontamination"));
   EXPECT_EQ(file.at("statistics").at("items").as_integer(), 12);
   EXPECT_TRUE(file.at("bots").at("accuracy").find("bm25"));
+  EXPECT_EQ(file.at("bots").at("interval").at("answer_prior").size(), 2u);
+  std::int64_t in_histogram = 0;
+  for (const Json& count : file.at("statistics").at("bytes").at("histogram").as_array()) in_histogram += count.as_integer();
+  EXPECT_EQ(in_histogram, 12);
 }
 
 TEST_F(BuildTest, ImpossibleRecipesEndWithAReason) {
