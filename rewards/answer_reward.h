@@ -15,7 +15,8 @@ struct Comparison {
   std::string reason;
 };
 
-/// `text` as a result shows it: at most 2000 bytes, cut between characters.
+/// `text` as a result shows it: at most kMaxShownBytes, cut between characters.
+inline constexpr std::size_t kMaxShownBytes = 2000;
 std::string shown(std::string_view text);
 
 /// `compare(extraction, answer)` gives a Comparison; the best of all aliases is the result, the first on a tie.

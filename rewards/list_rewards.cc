@@ -47,10 +47,8 @@ List numbered_list(std::string_view text, std::string& problem) {
 }
 
 // What stands in the brackets of "Final Answer: [a, b]".
-std::optional<List> final_answer(std::string_view prediction) {
-  std::string failure;
-  const auto text = after_thinking(prediction, failure);
-  const auto lines = text ? content_lines(*text) : std::vector<std::string_view>();
+std::optional<List> final_answer(std::string_view text) {
+  const std::vector<std::string_view> lines = content_lines(text);
   if (lines.empty()) return std::nullopt;
   std::string plain;
   for (const char c : lines.back()) {
@@ -130,11 +128,15 @@ RewardResult ordered_list(const RewardInput& input) {
 }
 
 RewardResult set_f1(const RewardInput& input) {
-  Extraction extraction = extract_answer(input.prediction);
-  if (!extraction.failure.empty()) return {0.0, "", extraction.failure};
-  std::optional<List> list = final_answer(input.prediction);
-  if (!list && extraction.place != AnswerPlace::everything) list = bracketed_list(extraction.text);
-  if (!list) return {0.0, shown(extraction.text), "expected a last line \"Final Answer: [a, b]\""};
+  std::string failure;
+  const std::optional<std::string_view> text = after_thinking(input.prediction, failure);
+  if (!text) return {0.0, "", failure};
+  std::optional<List> list = final_answer(*text);
+  if (!list) {
+    const Extraction extraction = extract_answer(input.prediction);
+    if (extraction.place != AnswerPlace::everything) list = bracketed_list(extraction.text);
+    if (!list) return {0.0, shown(extraction.text), "expected a last line \"Final Answer: [a, b]\""};
+  }
   const auto as_set = [](const List& elements) {
     std::unordered_set<std::string> set;
     for (const std::string& element : elements) set.insert(element_key(element));
@@ -151,7 +153,7 @@ RewardResult set_f1(const RewardInput& input) {
     best = std::max(best, both_empty ? 1.0 : 2 * common / static_cast<double>(gold.size() + answer.size()));
   }
   std::string joined;
-  for (const std::string& element : *list) joined += (joined.empty() ? "" : ", ") + element;
+  for (std::size_t i = 0; i < list->size() && joined.size() <= kMaxShownBytes; ++i) joined += (i > 0 ? ", " : "") + (*list)[i];
   return {best, shown(joined), concat(answer.size(), " elements answered")};
 }
 

@@ -69,9 +69,8 @@ std::vector<std::string> reward_names() {
 }
 
 std::string shown(std::string_view text) {
-  constexpr std::size_t kMaxBytes = 2000;
-  if (text.size() <= kMaxBytes) return std::string(text);
-  std::size_t end = kMaxBytes;
+  if (text.size() <= kMaxShownBytes) return std::string(text);
+  std::size_t end = kMaxShownBytes;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;
   return std::string(text.substr(0, end)) + "…";
 }
