@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "data/corpus/dictd.h"
 #include "data/corpus/sentences.h"
+#include "data/qa/row.h"
 
 namespace longbow::data {
 namespace {
@@ -71,7 +72,7 @@ class TextLoader {
       case Kind::jsonl:
         return read_lines(path, [&](const std::string& line) {
           if (line.empty()) return;
-          const Json row = parse_json(line, "row");
+          const Json row = parse_row(line);
           const Json* text = row.find(source_.field);
           if (text == nullptr || !text->is_string()) {
             throw UserError(concat("expected \"", source_.field, "\" to be a string, got ", text ? text->type_name() : "nothing"));

@@ -13,6 +13,7 @@
 #include "core/random.h"
 #include "data/qa/json_rows.h"
 #include "data/qa/question_formats.h"
+#include "data/qa/row.h"
 
 namespace longbow::data {
 namespace {
@@ -73,7 +74,7 @@ class Loader {
 
  private:
   void take(const std::string& row, const std::string& where, const std::string& path) {
-    std::optional<QaItem> item = question_from_row(parse_json(row, "row"), source_.format, source_.fields);
+    std::optional<QaItem> item = question_from_row(parse_row(row), source_.format, source_.fields);
     if (!item) {
       ++set_.num_unanswerable;
       return;

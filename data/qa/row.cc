@@ -11,6 +11,14 @@ bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n"
 
 }  // namespace
 
+Json parse_row(const std::string& text) {
+  try {
+    return parse_json(text, "row");
+  } catch (const UserError& error) {
+    throw UserError(concat("expected a row of JSON, got ", error.what()));
+  }
+}
+
 Row::Row(const Json& json, std::string path) : json_(json), path_(std::move(path)) {
   if (!json.is_object()) throw UserError(concat("expected ", path_.empty() ? "a row" : path_, " to be an object, got ", json.type_name()));
   if (!path_.empty()) path_ += '.';

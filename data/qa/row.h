@@ -10,6 +10,9 @@
 
 namespace longbow::data {
 
+/// One line of JSON. Throws UserError "expected a row of JSON, got …" with the column.
+Json parse_row(const std::string& text);
+
 class Row {
  public:
   /// `json` must outlive the row; `path` leads to it from the row's top, empty at the top. Throws UserError when it is no object.

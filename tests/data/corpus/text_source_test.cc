@@ -168,7 +168,7 @@ TEST_F(TextSourceTest, BadInputIsNamedOrCounted) {
       {"a.txt", "Fine.\nNot \xFF fine.\n" + good, "a.txt:2: expected UTF-8 text, got the byte 255"},
       {"b.txt", "Fine.\n" + std::string("\0ELF", 4) + "\n" + good, "b.txt:2: expected UTF-8 text, got the byte 0"},
       {"c.txt", "Cut \xE2\x82\n" + good, "c.txt:1: expected UTF-8 text, got the byte 226"},
-      {"d.jsonl", "{\"text\":\n{\"text\":\"" + sentences(0, 1) + "\"}", "d.jsonl:1: row:1:9"},
+      {"d.jsonl", "{\"text\":\n{\"text\":\"" + sentences(0, 1) + "\"}", "d.jsonl:1: expected a row of JSON, got row:1:9"},
       {"e.jsonl", "{\"body\":\"x\"}\n", "e.jsonl:1: expected \"text\" to be a string, got nothing"},
       {"f.jsonl", "{\"text\":7}\n", "f.jsonl:1: expected \"text\" to be a string, got integer"},
       {"h.index", "harbour\tA\n", "h.index:1: expected a headword, an offset and a length"},

@@ -86,7 +86,7 @@ struct BrokenFile {
 
 std::vector<BrokenFile> broken_rows() {
   return {
-      {"broken line", R"({"id":"x","question")", "questions.jsonl:2: row:1:"},
+      {"broken line", R"({"id":"x","question")", "questions.jsonl:2: expected a row of JSON, got row:1:"},
       {"no object", "[1]", "questions.jsonl:2: expected a row to be an object, got array"},
       {"missing field", R"({"id":"x","answer":"blue"})", "questions.jsonl:2: expected \"question\" to be a string, got nothing"},
       {"wrong type", R"({"id":"x","question":[],"answer":"blue"})", "questions.jsonl:2: expected \"question\" to be a string, got []"},
@@ -96,7 +96,7 @@ std::vector<BrokenFile> broken_rows() {
        std::string("\x7F"
                    "ELF\0\1\2\xFF",
                    8),
-       "questions.jsonl:2: row:1:1"},
+       "questions.jsonl:2: expected a row of JSON, got row:1:1"},
       {"line of 70 MB", std::string(70 << 20, 'x'), "expected at most 67108864 bytes, got more (questions.jsonl:2)"},
   };
 }
@@ -120,7 +120,7 @@ TEST(QuestionSource, BrokenFilesEndAndAreNamed) {
       {"cut.json", "[" + plain("a") + ",\n{\"id\":\"", "cut.json:2: expected the array's end, got the end of the file"},
       {"more.json", "[" + plain("a") + "]\n{}", "more.json:2: expected nothing after the array, got '{'"},
       {"nothing.json", "[ ]", "expected at least one, got none (nothing.json)"},
-      {"comma.json", "[" + plain("a") + ",]", "comma.json:1: row:1:1"},
+      {"comma.json", "[" + plain("a") + ",]", "comma.json:1: expected a row of JSON, got row:1:1"},
   };
   for (const BrokenFile& test : cases) {
     QuestionFile file(test.bytes, test.name);
