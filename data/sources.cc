@@ -5,6 +5,7 @@
 #include "core/errors.h"
 #include "core/line_reader.h"
 #include "core/log.h"
+#include "data/qa/row.h"
 
 namespace longbow::data {
 namespace {
@@ -61,18 +62,26 @@ std::vector<Item> load_items(const std::vector<std::string>& paths, const Source
   std::vector<Item> items;
   std::int64_t skipped = 0;
   for (const std::string& path : paths) {
+    const auto refuse = [&](const std::string& message, const std::string& hint) {
+      if (!options.skip_bad_lines) throw UserError(message, hint);
+      if (skipped++ == 0) log_warning(message + " (skipped; later ones are only counted)");
+    };
     LineReader reader(path);
     std::string line;
-    while (reader.next(line)) {
+    for (;;) {
+      try {
+        if (!reader.next(line)) break;
+      } catch (const UserError& error) {  // too long, or corrupt: the reader knows where to go on
+        refuse(error.what(), error.hint());
+        continue;
+      }
       if (line.find_first_not_of(" \t") == std::string::npos) continue;
       try {
-        const Json json = parse_json(line, "line");
+        const Json json = parse_row(line);
         const std::string name = std::filesystem::path(path).filename().string() + ':' + std::to_string(reader.line_number());
         items.push_back(is_verl_row(json) ? item_from_verl_row(json, options.verl_reward, name) : item_from_json(json));
       } catch (const UserError& error) {
-        const std::string message = concat(reader.where(), ": ", error.what());
-        if (!options.skip_bad_lines) throw UserError(message, error.hint());
-        if (skipped++ == 0) log_warning(message + " (skipped; later ones are only counted)");
+        refuse(concat(reader.where(), ": ", error.what()), error.hint());
       }
     }
   }
