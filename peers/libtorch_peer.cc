@@ -1,5 +1,5 @@
 // LibTorch doing what our kernels do, as a program of its own: `longbow bench` starts it to measure both sides in one run,
-// and a test takes it as an oracle. Longbow itself never loads LibTorch; this is the only file that includes it.
+// and a test takes it as an oracle. Longbow itself never loads LibTorch; only this folder includes it.
 //
 //   longbow-libtorch-peer NAME THREADS SECONDS SIZE…    one line {"seconds": [of each run], "growth_bytes": peak above the inputs, …}
 //   longbow-libtorch-peer check ROWS DIM VOCAB          one line {"linear", "logprobs", "dhidden", "dhead"} from peer_input()
@@ -26,6 +26,7 @@
 #include "core/clock.h"
 #include "core/errors.h"
 #include "core/json.h"
+#include "peers/eager_step.h"
 #include "peers/peer_inputs.h"
 #include "tools/bench_memory.h"
 
@@ -85,33 +86,55 @@ Run attention_forward(const std::vector<std::int64_t>& size) {
   return timed([in] { attend(in.q, in.k, in.v, std::nullopt); });
 }
 
-Run attention_backward(const std::vector<std::int64_t>& size) {
-  AttentionInputs in(size);
-  for (at::Tensor* tensor : {&in.q, &in.k, &in.v}) tensor->set_requires_grad(true);
-  const at::Tensor dout = make_input({1, size.at(1), size.at(0), size.at(3)}, 3, at::kBFloat16);
-  return [in, dout] {
-    for (const at::Tensor& tensor : {in.q, in.k, in.v}) tensor.mutable_grad() = at::Tensor();
-    const at::Tensor out = attend(in.q, in.k, in.v, std::nullopt);
+/// Seconds of the backward pass alone, through `attend` of tensors that need gradients.
+Run backward_of(std::vector<at::Tensor> leaves, std::function<at::Tensor()> forward) {
+  for (at::Tensor& leaf : leaves) leaf.set_requires_grad(true);
+  const at::Tensor shape = forward();
+  const at::Tensor dout = make_input(shape.sizes().vec(), 3, at::kBFloat16);
+  return [leaves, forward = std::move(forward), dout] {
+    for (const at::Tensor& leaf : leaves) leaf.mutable_grad() = at::Tensor();
+    const at::Tensor out = forward();
     const Stopwatch watch;
     out.backward(dout);
     return watch.seconds();
   };
 }
 
+Run attention_backward(const std::vector<std::int64_t>& size) {
+  const AttentionInputs in(size);
+  return backward_of({in.q, in.k, in.v}, [in] { return attend(in.q, in.k, in.v, std::nullopt); });
+}
+
+/// A group whose prompt stands before every completion: `group` sequences of the whole length.
+Run attention_backward_repeated(const std::vector<std::int64_t>& size) {
+  const std::int64_t group = size.at(4);
+  const auto make = [&](std::int64_t heads, std::uint64_t salt) {
+    return make_input({group, heads, size.at(0), size.at(3)}, salt, at::kBFloat16);
+  };
+  const at::Tensor q = make(size.at(1), 0), k = make(size.at(2), 1), v = make(size.at(2), 2);
+  return backward_of({q, k, v}, [q, k, v] { return attend(q, k, v, std::nullopt); });
+}
+
 /// A sliding window as LibTorch can have it, which knows none: blocks of `window` queries that see their own block and the one
 /// before through a mask. Linear in the length, unlike a dense mask.
-Run attention_sliding(const std::vector<std::int64_t>& size) {
-  const AttentionInputs in(size);
+std::function<at::Tensor()> sliding_forward(const AttentionInputs& in, const std::vector<std::int64_t>& size) {
   const std::int64_t length = size.at(0), window = size.at(4), blocks = length / window, head_dim = size.at(3);
   const at::Tensor row = at::arange(window).view({1, 1, window, 1}), column = at::arange(2 * window).view({1, 1, 1, 2 * window});
   at::Tensor mask = column.gt(row).logical_and(column.le(row.add(window)));
   const at::Tensor exists = at::arange(blocks).view({blocks, 1, 1, 1}).gt(0).logical_or(column.ge(window));
   mask = mask.logical_and(exists);
   const auto in_blocks = [=](const at::Tensor& x) { return x.view({x.size(1), blocks, window, head_dim}).transpose(0, 1); };
-  return timed([=] {
+  return [=] {
     const auto with_previous = [&](const at::Tensor& x) { return at::cat({in_blocks(x).roll(1, 0), in_blocks(x)}, 2); };
-    attend(in_blocks(in.q), with_previous(in.k), with_previous(in.v), mask);
-  });
+    return attend(in_blocks(in.q), with_previous(in.k), with_previous(in.v), mask);
+  };
+}
+
+Run attention_sliding(const std::vector<std::int64_t>& size) { return timed(sliding_forward(AttentionInputs(size), size)); }
+
+Run attention_backward_sliding(const std::vector<std::int64_t>& size) {
+  const AttentionInputs in(size);
+  return backward_of({in.q, in.k, in.v}, sliding_forward(in, size));
 }
 
 /// One decode step of a group: every sequence reads the shared keys as if they were its own, which is all that SDPA can do.
@@ -178,9 +201,12 @@ const std::vector<std::pair<std::string, Run (*)(const std::vector<std::int64_t>
     {"linear", linear},
     {"attention_forward", attention_forward},
     {"attention_backward", attention_backward},
+    {"attention_backward_sliding", attention_backward_sliding},
+    {"attention_backward_repeated", attention_backward_repeated},
     {"attention_sliding", attention_sliding},
     {"attention_decode", attention_decode},
     {"log_softmax", log_softmax},
+    {"grpo_step", longbow::peers::eager_grpo_step},
 };
 
 Json answer(const std::vector<std::string>& arguments) {

@@ -1,4 +1,4 @@
-// `longbow bench [NAME…]`: the machine's ceilings, then each benchmark against its limit and its peer, measured in the same run.
+// `longbow bench [NAME…]`: each benchmark against its limit and its peer, between two looks at the machine's ceilings, in one run.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
@@ -9,24 +9,31 @@
 #include <string_view>
 #include <vector>
 
+#include "core/atomic_file.h"
 #include "core/errors.h"
 #include "kernels/isa.h"
 #include "tools/bench_memory.h"
+#include "tools/bench_picture.h"
 #include "tools/bench_suite.h"
 #include "tools/commands.h"
 
 namespace longbow::tools {
 namespace {
 
+constexpr double kFirstSeconds = 0.3;    // a ceiling, at the start
+constexpr double kBracketSeconds = 0.1;  // and around each benchmark
+
 struct BenchArguments {
   std::vector<std::string> names;
+  std::string compare_path, picture_path;
   int threads = 0;
   bool json = false;
 };
 
 std::vector<Benchmark> all_benchmarks() {
   std::vector<Benchmark> all = kernel_benchmarks();
-  for (const Benchmark& benchmark : engine_benchmarks()) all.push_back(benchmark);
+  for (const auto& more : {attention_benchmarks(), engine_benchmarks(), training_benchmarks(), data_benchmarks()})
+    all.insert(all.end(), more.begin(), more.end());
   return all;
 }
 
@@ -74,7 +81,7 @@ std::string ratio_text(std::optional<double> ratio) {
   return text;
 }
 
-void print_ceilings(const Ceilings& ceilings, int threads, double load) {
+void print_head(const Ceilings& ceilings, int threads, double load) {
   std::printf("%s, %s, %d threads; load average at the start %.1f\n", processor_name().c_str(),
               kernels::name_of(kernels::active_isa()).c_str(), threads, load);
   std::printf("reads memory at %.1f GB/s (one thread %.1f), bf16 products %.3f TFLOP/s, %.2f G exponentials/s\n\n", ceilings.read_gbps,
@@ -82,42 +89,73 @@ void print_ceilings(const Ceilings& ceilings, int threads, double load) {
   std::printf("%-28s %12s %-10s %9s %9s  %s\n", "benchmark", "value", "unit", "of limit", "to peer", "peer");
 }
 
-void print_result(const char* name, const BenchResult& result) {
+void print_result(const char* name, const BenchResult& result, const Ceilings& around) {
   std::printf("%-28s %12.4g %-10s %9s %9s  %s\n", name, result.median(), result.unit.c_str(),
               ratio_text(result.ratio_to(result.limit)).c_str(), ratio_text(result.ratio_to(result.peer_value)).c_str(),
               result.peer.empty() ? "-" : result.peer.c_str());
-  std::printf("  %s\n", result.note.c_str());
+  std::printf("  %s\n  around it: reads %.1f GB/s, products %.3f TFLOP/s; ours took %.1f s, %.1f s of processors\n", result.note.c_str(),
+              around.read_gbps, around.gemm_tflops, result.wall_seconds, result.cpu_seconds);
 }
 
-Json machine_to_json(const Ceilings& ceilings, int threads, double load) {
+void print_comparison(const Json& rows) {
+  std::printf("\n%-28s %-16s %10s %10s %9s\n", "against the saved run", "measure", "before", "now", "change");
+  for (const Json& row : rows.as_array()) {
+    std::printf("%-28s %-16s %10.4g %10.4g %+8.0f%%%s\n", row.at("name").as_string().c_str(), row.at("measure").as_string().c_str(),
+                row.at("before").as_number(), row.at("now").as_number(), 100 * (row.at("change").as_number() - 1),
+                row.at("regression").as_bool() ? "  REGRESSION" : "");
+  }
+  if (rows.size() == 0) std::printf("no benchmark stands in both\n");
+}
+
+Json machine_to_json(int threads, double load) {
   Json json = Json::object();
-  json["machine"]["cpu"] = processor_name();
-  json["machine"]["isa"] = kernels::name_of(kernels::active_isa());
-  json["machine"]["threads"] = threads;
-  json["machine"]["load_average"] = load;
-  json["ceilings"]["read_gbps"] = ceilings.read_gbps;
-  json["ceilings"]["read_gbps_1t"] = ceilings.read_gbps_1t;
-  json["ceilings"]["gemm_tflops"] = ceilings.gemm_tflops;
-  json["ceilings"]["exp_gps"] = ceilings.exp_gps;
+  json["cpu"] = processor_name();
+  json["isa"] = kernels::name_of(kernels::active_isa());
+  json["threads"] = threads;
+  json["load_average"] = load;
   return json;
+}
+
+/// Runs one benchmark between two looks at the ceilings; its limit is that of the better of each.
+BenchResult run_between_ceilings(ThreadPool& pool, const Benchmark& benchmark, Ceilings& before, Ceilings& around, Json& json) {
+  reset_peak_resident_bytes();
+  BenchResult result = benchmark.run(pool);
+  result.peak_rss_bytes = peak_resident_bytes();
+  const Ceilings after = measure_ceilings(pool, kBracketSeconds);
+  around = best_of(before, after);
+  if (result.limit_of) result.limit = result.limit_of(around);
+  Json row = result.to_json(benchmark.name);
+  row["ceilings_before"] = ceilings_to_json(before);
+  row["ceilings_after"] = ceilings_to_json(after);
+  json["benchmarks"].push_back(std::move(row));
+  before = after;
+  return result;
 }
 
 void run(const BenchArguments& arguments) {
   const std::vector<Benchmark> benchmarks = choose(arguments.names);
+  Json saved;
+  if (!arguments.compare_path.empty()) saved = read_json_file(arguments.compare_path);
   const double load = load_average();
   ThreadPool pool(arguments.threads);
-  BenchMachine machine{pool, measure_ceilings(pool)};
-  Json json = machine_to_json(machine.ceilings, pool.num_threads(), load);
+  Ceilings before = measure_ceilings(pool, kFirstSeconds);
+  Ceilings best = before, around;
+  Json json = Json::object();
+  json["machine"] = machine_to_json(pool.num_threads(), load);
   json["benchmarks"] = Json::array();
-  if (!arguments.json) print_ceilings(machine.ceilings, pool.num_threads(), load);
+  if (!arguments.json) print_head(before, pool.num_threads(), load);
   for (const Benchmark& benchmark : benchmarks) {
     std::fflush(stdout);
-    reset_peak_resident_bytes();
-    BenchResult result = benchmark.run(machine);
-    result.peak_rss_bytes = peak_resident_bytes();
-    if (!arguments.json) print_result(benchmark.name, result);
-    json["benchmarks"].push_back(result.to_json(benchmark.name));
+    const BenchResult result = run_between_ceilings(pool, benchmark, before, around, json);
+    best = best_of(best, around);
+    if (!arguments.json) print_result(benchmark.name, result, around);
   }
+  json["ceilings"] = ceilings_to_json(best);
+  if (!saved.is_null()) {
+    json["compared"] = compare_runs(saved, json);
+    if (!arguments.json) print_comparison(json.at("compared"));
+  }
+  if (!arguments.picture_path.empty()) write_file_atomically(arguments.picture_path, draw_roofline(json));
   if (arguments.json) std::cout << json.dump() << std::endl;
 }
 
@@ -128,6 +166,9 @@ void add_bench_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("bench", "What this machine attains, against its limits and LibTorch");
   command->add_option("NAME", arguments->names, "Benchmarks whose name begins so; all when none is given");
   command->add_option("--threads", arguments->threads, "Compute threads; 0: one per processor")->check(CLI::Range(0, 1024));
+  command->add_option("--compare", arguments->compare_path, "A saved --json document: what changed since, and what got slower")
+      ->check(CLI::ExistingFile);
+  command->add_option("--picture", arguments->picture_path, "Draw the roofline picture (SVG) into this file");
   command->add_flag("--json", arguments->json, "One JSON document instead of a table");
   command->callback([arguments] { run(*arguments); });
 }

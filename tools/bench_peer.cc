@@ -33,6 +33,7 @@ PeerRun run_program(const std::string& program, const std::string& name, int thr
   PeerRun run;
   for (const Json& value : answer.at("seconds").as_array()) run.seconds.push_back(value.as_number());
   run.growth_bytes = answer.at("growth_bytes").as_integer();
+  run.peak_rss_bytes = answer.at("peak_rss_bytes").as_integer();
   return run;
 }
 

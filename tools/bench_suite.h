@@ -14,7 +14,7 @@
 
 namespace longbow::tools {
 
-/// What this machine can do, measured at the start of every run.
+/// What this machine can do; measured before and after each benchmark, because shared machines change their speed within seconds.
 struct Ceilings {
   double read_gbps = 0;     // DRAM read, all threads
   double read_gbps_1t = 0;  // one thread
@@ -22,17 +22,40 @@ struct Ceilings {
   double exp_gps = 0;       // 10^9 exponentials a second in kernels::row_logsumexp, all threads
 };
 
-Ceilings measure_ceilings(ThreadPool& pool);
+/// `seconds` on each of them, after a first round that only warms up.
+Ceilings measure_ceilings(ThreadPool& pool, double seconds);
+Ceilings best_of(const Ceilings& a, const Ceilings& b);
+Json ceilings_to_json(const Ceilings& ceilings);
+
+/// Seconds of each run, and what all of them together took of the clock and of the processors.
+struct Timing {
+  std::vector<double> seconds;
+  double wall_seconds = 0;
+  double cpu_seconds = 0;
+
+  void append(const Timing& other);
+  double best() const;
+};
 
 struct BenchResult {
   std::vector<double> values;  // of each run, in `unit`; the median counts
   std::string unit;
   bool higher_is_better = true;
-  std::optional<double> limit;       // in `unit`
-  std::string peer;                  // empty: there is none
-  std::optional<double> peer_value;  // its best run
+  double wall_seconds = 0, cpu_seconds = 0;         // of our own timed runs
+  std::function<double(const Ceilings&)> limit_of;  // in `unit`; empty: there is none
+  std::optional<double> limit;                      // limit_of the ceilings around this benchmark
+  std::string peer;                                 // empty: there is none
+  std::optional<double> peer_value;                 // its best run
+  std::optional<double> flop_rate, flop_per_byte;   // its place in the roofline picture, where it has one
   std::int64_t peak_rss_bytes = 0;
   std::string note;  // sizes, and what else the run showed
+
+  /// The values are the seconds themselves, less being better.
+  void set_seconds(const Timing& timing);
+  /// The values are `work` over each run's seconds.
+  void set_rates(double work, const Timing& timing);
+  /// A run does `flop` operations on `bytes` that memory must deliver at least once.
+  void place_on_roofline(double flop, double bytes, const Timing& timing);
 
   double median() const;
   /// How many times better than `other` the median is.
@@ -42,31 +65,48 @@ struct BenchResult {
 
 /// Runs `body`, which returns the seconds that count, until `budget` seconds are over; the first run only warms up unless it takes
 /// more than half of them.
-std::vector<double> time_runs(double budget, const std::function<double()>& body);
-/// The same of a body that counts whole.
-std::vector<double> time_whole_runs(double budget, const std::function<void()>& body);
-/// work / seconds of each run.
-std::vector<double> rates(double work, const std::vector<double>& seconds);
+Timing time_runs(double budget, const std::function<double()>& body);
+/// One run, as it is.
+Timing time_once(const std::function<void()>& body);
+/// time_runs of a body that counts whole.
+Timing time_whole_runs(double budget, const std::function<void()>& body);
 double median_of(std::vector<double> values);
+
+/// Inputs that the peer makes for itself in the same way.
+std::vector<float> bench_input(std::int64_t size, std::uint64_t salt);
+std::string format(const char* pattern, double a, double b = 0);
 
 struct PeerRun {
   std::vector<double> seconds;
-  std::int64_t growth_bytes = 0;  // peak memory above the inputs
+  std::int64_t growth_bytes = 0;    // peak memory above the inputs
+  std::int64_t peak_rss_bytes = 0;  // of its whole process
+
+  double best() const;
 };
 /// Runs longbow-libtorch-peer, which stands beside this program; nothing when it is not there or cannot run, which is said once.
 std::optional<PeerRun> run_peer(const std::string& name, int threads, double budget, std::span<const std::int64_t> size);
 
-struct BenchMachine {
-  ThreadPool& pool;
-  Ceilings ceilings;
+/// Ours timed before and after the peer (once before, when a run takes seconds), so that a machine that changes its speed meanwhile is
+/// seen in min and max. The peer's best run counts, so that noise never flatters us.
+struct Comparison {
+  Timing ours;
+  std::optional<PeerRun> peer;
+  /// `work` over seconds on both sides.
+  BenchResult rates(double work) const;
 };
+Comparison compare(ThreadPool& pool, const std::function<double()>& ours, const char* peer, std::span<const std::int64_t> size);
+/// A body whose whole time counts.
+std::function<double()> whole(std::function<void()> body);
 
 struct Benchmark {
   const char* name;
-  BenchResult (*run)(BenchMachine& machine);
+  BenchResult (*run)(ThreadPool& pool);
 };
 
-std::vector<Benchmark> kernel_benchmarks();  // one operation each
-std::vector<Benchmark> engine_benchmarks();  // generation, a training step, weights
+std::vector<Benchmark> kernel_benchmarks();     // matrix products and the head
+std::vector<Benchmark> attention_benchmarks();  // one operation each
+std::vector<Benchmark> engine_benchmarks();     // generation
+std::vector<Benchmark> training_benchmarks();   // steps, and the weights' way to a worker
+std::vector<Benchmark> data_benchmarks();       // building a data set
 
 }  // namespace longbow::tools

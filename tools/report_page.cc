@@ -6,6 +6,7 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "tools/report_chart.h"
+#include "tools/report_profile.h"
 #include "tools/report_run.h"
 #include "tools/report_sections.h"
 #include "tools/report_style.h"
@@ -54,7 +55,7 @@ std::string render_report(const std::vector<std::string>& run_dirs) {
   std::string html = render_head(runs);
   html += runs.size() == 1 ? render_cards(runs[0]) : render_run_table(runs);
   html += render_accuracy(runs) + render_curves(runs);
-  if (runs.size() == 1) html += render_samples(runs[0]);
+  if (runs.size() == 1) html += render_profile(runs[0]) + render_samples(runs[0]);
   html += "<h2>Recipe</h2>\n";
   for (const RunRecord& run : runs) html += render_recipe(run);
   html +=

@@ -35,11 +35,38 @@ TEST_F(CommandLineTest, BenchPrintsCeilingsAndRatiosAsJson) {
   for (const char* key : {"peer", "peer_value", "ratio_to_peer"}) EXPECT_TRUE(less.at(key).is_null()) << key;
 }
 
+TEST_F(CommandLineTest, BenchComparesWithASavedRunAndDrawsTheRoofline) {
+  Json saved = parse_json(succeed({"bench", "gemm_decode", "--json", "--threads", "1", "--picture", path("roof.svg")}).output, "bench");
+  const Json& row = saved.at("benchmarks").as_array().front();
+  for (const char* around : {"ceilings_before", "ceilings_after"}) EXPECT_GT(row.at(around).at("read_gbps").as_number(), 0) << around;
+  EXPECT_GT(row.at("cpu_seconds").as_number(), 0);
+  EXPECT_DOUBLE_EQ(row.at("flop_per_byte").as_number(), 8);  // 8 rows a weight of 2 bytes: 16 operations
+  const std::string picture = read_file(path("roof.svg"));
+  EXPECT_EQ(picture.find("<svg"), 0u);
+  for (const char* part : {"class=\"roof\"", "gemm_decode_m8</text>", "GB/s", "GFLOP/s"})
+    EXPECT_NE(picture.find(part), std::string::npos) << part;
+
+  // As if it had been ten times faster then.
+  Json faster = saved;
+  faster["benchmarks"].as_array()[0]["ratio_to_limit"] = 10 * row.at("ratio_to_limit").as_number();
+  write("faster.json", faster.dump());
+  const std::string table = succeed({"bench", "gemm_decode", "--threads", "1", "--compare", path("faster.json")}).output;
+  EXPECT_NE(table.find("REGRESSION"), std::string::npos) << table;
+  Json slower = saved;
+  slower["benchmarks"].as_array()[0]["ratio_to_limit"] = 0.1 * row.at("ratio_to_limit").as_number();
+  write("slower.json", slower.dump());
+  const Json report =
+      parse_json(succeed({"bench", "gemm_decode", "--json", "--threads", "1", "--compare", path("slower.json")}).output, "bench");
+  const Json& compared = report.at("compared").as_array().front();
+  EXPECT_EQ(compared.at("measure").as_string(), "ratio_to_limit");
+  EXPECT_FALSE(compared.at("regression").as_bool());
+  EXPECT_GT(compared.at("change").as_number(), 1.5);
+}
+
 TEST_F(CommandLineTest, BenchSaysWhichNamesAreBuilt) {
-  const CommandResult result = run({"bench", "grpo_step_vs_eager"});
+  const CommandResult result = run({"bench", "data_bild"});
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_NE(result.error.find("bench: 'grpo_step_vs_eager' is not built yet; built are gemm_decode_m8, "), std::string::npos)
-      << result.error;
+  EXPECT_NE(result.error.find("bench: 'data_bild' is not built yet; built are gemm_decode_m8, "), std::string::npos) << result.error;
 }
 
 }  // namespace

@@ -1,0 +1,42 @@
+// The models that `longbow bench` runs: random, made in memory, of the m105 shape (8 layers, hidden 1024, MLP 3072, 8 query and 2 kv
+// heads of 128, vocabulary 8192 tied, 104.9M parameters).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/config.h"
+#include "peers/peer_inputs.h"
+
+namespace longbow::tools {
+
+inline constexpr int kBenchWindow = 128;
+
+/// One layer in `full_every` attends in full and without rotary embedding, the others slide with it; 1: all are full, and rotate.
+inline model::ModelConfig m105_config(int full_every) {
+  model::ModelConfig config;
+  config.family = "smollm3";
+  config.vocab_size = 8192;
+  config.hidden_size = 1024;
+  config.intermediate_size = 3072;
+  config.num_heads = 8;
+  config.num_kv_heads = 2;
+  config.head_dim = 128;
+  config.max_position_embeddings = 1 << 17;
+  for (int i = 0; i < 8; ++i) {
+    const bool full = (i + 1) % full_every == 0;
+    config.layers.push_back({.attention = full ? model::AttentionKind::full : model::AttentionKind::sliding,
+                             .window = full ? 0 : kBenchWindow,
+                             .rope = !full || full_every == 1});
+  }
+  return config;
+}
+
+inline std::vector<std::int32_t> bench_tokens(std::int64_t count, int vocab, std::uint64_t salt) {
+  std::vector<std::int32_t> tokens;
+  for (std::int64_t i = 0; i < count; ++i)
+    tokens.push_back(static_cast<std::int32_t>((peers::peer_input(static_cast<std::uint64_t>(i), salt) + 0.5f) * 128 * 64) % vocab);
+  return tokens;
+}
+
+}  // namespace longbow::tools
