@@ -5,11 +5,11 @@
 namespace longbow::data {
 
 std::optional<OtherParagraphs::Dealt> OtherParagraphs::deal(std::size_t room, Rng& rng) {
-  for (int tries = 0; tries < kMaxTries; ++tries) {
+  for (int tries = 0; tries < kMaxTries && !is_used_up_; ++tries) {
     const QaItem& question = *rng.pick(questions_);
     if (question.paragraphs.empty()) continue;
     const QaParagraph& paragraph = rng.pick(question.paragraphs);
-    if (!permits_(paragraph)) continue;
+    if (!seen_.insert(&paragraph).second || !permits_(paragraph)) continue;
     Dealt dealt{one_line(paragraph.title), ""};
     for (const std::string& sentence : paragraph.sentences) {
       const std::string line = one_line(sentence);
@@ -17,9 +17,10 @@ std::optional<OtherParagraphs::Dealt> OtherParagraphs::deal(std::size_t room, Rn
       if (!dealt.text.empty() && !line.empty()) dealt.text += ' ';
       dealt.text += line;
     }
-    if (dealt.text.empty() || !dealt_.insert(one_line(paragraph.text())).second) continue;
+    if (dealt.text.empty() || !texts_.insert(one_line(paragraph.text())).second) continue;
     return dealt;
   }
+  is_used_up_ = true;
   return std::nullopt;
 }
 

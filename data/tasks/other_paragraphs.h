@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "core/random.h"
@@ -31,7 +32,9 @@ class OtherParagraphs {
 
   const std::vector<const QaItem*>& questions_;
   std::function<bool(const QaParagraph&)> permits_;
-  std::set<std::string> dealt_;  // texts: files repeat paragraphs
+  std::unordered_set<const QaParagraph*> seen_;  // dealt, or not permitted
+  std::set<std::string> texts_;                  // dealt: files repeat paragraphs
+  bool is_used_up_ = false;
 };
 
 }  // namespace longbow::data
