@@ -77,7 +77,7 @@ void Engine::run_forward() {
   };
   for (const PrefillChunk& chunk : plan_.prefill) {
     const bool ends_prompt = chunk.first + chunk.num_rows == static_cast<std::int64_t>(chunk.group->request.prompt.tokens.size());
-    context_.add_prefill(chunk.group->cache, chunk.num_rows, ends_prompt);
+    context_.add_prefill(chunk.group->cache, chunk.num_rows, ends_prompt ? 1 : 0);
     for (std::int64_t i = chunk.first; i < chunk.first + chunk.num_rows; ++i) {
       tokens_.push_back(chunk.group->request.prompt.tokens[i]);
       position_ids_.push_back(static_cast<std::int32_t>(i));

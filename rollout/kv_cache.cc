@@ -84,8 +84,8 @@ void StepContext::clear() {
   pieces_.clear();
 }
 
-void StepContext::add_prefill(GroupCache& cache, std::int64_t num_rows, bool ends_prompt) {
-  pieces_.push_back({&cache, -1, num_rows_, num_rows, ends_prompt ? 1 : 0});
+void StepContext::add_prefill(GroupCache& cache, std::int64_t num_rows, std::int64_t num_wanted) {
+  pieces_.push_back({&cache, -1, num_rows_, num_rows, num_wanted});
   num_rows_ += num_rows;
 }
 

@@ -69,9 +69,9 @@ class StepContext : public model::AttentionContext {
   explicit StepContext(ThreadPool& pool) : pool_(pool) {}
 
   void clear();
-  /// The next `num_rows` prompt rows of a group. Only its last row is wanted, and only when `ends_prompt`: in the last layer the others
-  /// give keys and values and no more.
-  void add_prefill(GroupCache& cache, std::int64_t num_rows, bool ends_prompt);
+  /// The next `num_rows` prompt rows of a group. The last `num_wanted` of them are wanted: in the last layer the others give keys and
+  /// values and no more.
+  void add_prefill(GroupCache& cache, std::int64_t num_rows, std::int64_t num_wanted);
   /// One decode row of a completion.
   void add_decode(GroupCache& cache, std::int64_t sample_idx);
   std::int64_t num_rows() const { return num_rows_; }

@@ -85,7 +85,7 @@ TokenScores score_tokens(ThreadPool& pool, const model::PackedModel& model, cons
   for (std::int64_t begin = 0; begin < total; begin += kChunk) {
     const std::int64_t count = std::min(kChunk, total - begin);
     context.clear();
-    context.add_prefill(cache, count);
+    context.add_prefill(cache, count, count);
     const model::PackedRows rows{std::span(tokens).subspan(begin, count), std::span(positions).subspan(begin, count)};
     model::forward(pool, model, rows, context, hidden.data(), nullptr);
     const std::int64_t targets = std::min(count, total - 1 - begin);  // nothing follows the last token

@@ -33,7 +33,7 @@ struct TaskSettings {
 
   template <class Visitor>
   void visit(Visitor& v) {
-    v.field("task", task, {.help = "The builder: fuzzy_needle, key_chain or long_math.", .required = true});
+    v.field("task", task, {.help = "The builder, by the name that docs/data.md lists.", .required = true});
     v.field("count", count, {.help = "Items to build.", .unit = "items", .min = 1, .max = 1e7});
     v.field("max_tokens", max_tokens,
             {.help = "Longest prompt; items end at most 2% below it, never above.", .unit = "tokens", .min = 64, .max = 1 << 24});
