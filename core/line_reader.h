@@ -1,5 +1,5 @@
-// Reading files whole or line by line: plain, gzip (.gz; .dz, its variant dictzip), zstd (.zst) and "-" for standard input. Everything is bounded, so a
-// corrupt or malicious file (a decompression bomb, a line without end) is one UserError, never a machine out of memory.
+// Reading files whole or line by line: plain, gzip (.gz; .dz, its variant dictzip), zstd (.zst) and "-" for standard input. Everything is
+// bounded, so a corrupt or malicious file (a decompression bomb, a line without end) is one UserError, never a machine out of memory.
 #pragma once
 
 #include <cstddef>
