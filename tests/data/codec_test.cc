@@ -39,6 +39,8 @@ Group example_group() {
   group.completions.push_back({0, {7, 8, 5}, {-0.5f, -1.25f, -0.0f}, FinishReason::stop, 3, 4, 12.5});
   group.completions.push_back({1, {}, {}, FinishReason::abort, 0, 0, 0.0});
   group.completions.push_back({2, {9}, {-3.5f}, FinishReason::length, -1, 9, 1e6});
+  group.prefill_ms = 12.5;
+  group.decode_ms = 340;
   return group;
 }
 
@@ -92,6 +94,8 @@ TEST(Codec, GroupsAndPromptsRoundTrip) {
   EXPECT_EQ(back.completions[1].finish_reason, FinishReason::abort);
   EXPECT_EQ(back.completions[2].max_policy_version, 9);
   EXPECT_EQ(back.completions[2].generation_ms, 1e6);
+  EXPECT_EQ(back.prefill_ms, 12.5);
+  EXPECT_EQ(back.decode_ms, 340);
 
   std::uint64_t lease_id = 0;
   EXPECT_EQ(decode_prompt(encode_prompt(example_prompt(), 77), &lease_id).task, "key_chain");
@@ -109,7 +113,7 @@ TEST(Codec, EveryMessageRoundTrips) {
 
 TEST(Codec, BytesAreThoseOfTheSpecification) {
   const std::string bytes = encode_message(Ack{0x0102030405060708u, true});
-  const std::string expected("LNGB\x01\0\x16\0\x09\0\0\0\0\0\0\0", 16);
+  const std::string expected("LNGB\x02\0\x16\0\x09\0\0\0\0\0\0\0", 16);
   EXPECT_EQ(bytes.substr(0, 16), expected);
   EXPECT_EQ(bytes.substr(20), std::string("\x08\x07\x06\x05\x04\x03\x02\x01\x01", 9));
   EXPECT_EQ(bytes, sealed(bytes));
@@ -118,14 +122,14 @@ TEST(Codec, BytesAreThoseOfTheSpecification) {
 TEST(Codec, RefusalsSayWhatIsWrong) {
   const std::string good = encode_message(example_messages()[3]);
   std::string version = good;
-  version[4] = 2;
+  version[4] = 1;
   std::string damaged = good;
   damaged[30] ^= 1;
   std::string kind = good;
   kind[6] = 99;
   EXPECT_EQ(error_of("hello"), "message: expected at least 20 bytes, got 5");
   EXPECT_NE(error_of("GET / HTTP/1.1\r\nHost: example\r\n\r\n").find("magic"), std::string::npos);
-  EXPECT_EQ(error_of(sealed(version)), "message: expected wire format version 1, got 2");
+  EXPECT_EQ(error_of(sealed(version)), "message: expected wire format version 2, got 1");
   EXPECT_NE(error_of(damaged).find("checksum"), std::string::npos);
   EXPECT_NE(error_of(good.substr(0, good.size() - 1)).find("payload"), std::string::npos);
   EXPECT_EQ(error_of(sealed(kind)), "message: expected a kind from 16 to 29, got 99");
@@ -138,6 +142,9 @@ TEST(Codec, RefusalsSayWhatIsWrong) {
 TEST(Codec, ValuesOutOfRangeAreRefused) {
   Group group = example_group();
   group.completions[0].rollout_logprobs[1] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THROW(decode_group(encode_group(group)), UserError);
+  group = example_group();
+  group.prefill_ms = -1;
   EXPECT_THROW(decode_group(encode_group(group)), UserError);
   group = example_group();
   group.prompt.tokens[2] = -1;
