@@ -247,6 +247,11 @@ Maker LmMixture::State::items_maker(const MixturePart& part) const {
 
 Maker LmMixture::State::make(const MixturePart& part) const {
   const std::int64_t context = context_tokens;
+  const std::vector<std::string> tasks = task_names();
+  const bool is_task = std::find(tasks.begin(), tasks.end(), part.kind) != tasks.end();
+  if (part.outright_share > 0 && !is_task) {
+    throw UserError(concat("mixture kind ", part.kind, ": expected no outright_share, which is for tasks, got ", part.outright_share));
+  }
   if (part.kind == "text") {
     read_knobs<NoKnobs>(part);
     return
@@ -261,8 +266,8 @@ Maker LmMixture::State::make(const MixturePart& part) const {
     return [this, knobs, context](Rng& rng, std::uint64_t, std::int64_t) { return recall(material, knobs, context, rng); };
   }
   if (part.kind == "items") return items_maker(part);
-  std::vector<std::string> known = task_names();
-  if (std::find(known.begin(), known.end(), part.kind) != known.end()) return task_maker(part);
+  if (is_task) return task_maker(part);
+  std::vector<std::string> known = tasks;
   known.insert(known.end(), {"text", "facts", "recall", "items"});
   throw UserError(concat("mixture: expected a kind of document, got '", part.kind, "'", did_you_mean(part.kind, known)));
 }

@@ -190,6 +190,7 @@ RunPlan plan_next_token(const trainer::LmRecipe& recipe, const model::ModelConfi
   const kernels::DType dtype = dtype_of(recipe.model.dtype);
   const ParameterCounts counts(config);
   RunPlan plan;
+  trainer::check_stages(recipe);
   plan.kind = "next-token";
   plan.model = config;
   plan.bfloat16 = dtype == kernels::DType::bf16;

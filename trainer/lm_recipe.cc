@@ -35,6 +35,13 @@ model::ModelConfig make_model_config(const ArchitectureSection& section, int voc
   return config;
 }
 
+void check_stages(const LmRecipe& recipe) {
+  if (recipe.stages.empty()) throw UserError("/stages: expected at least one, got none");
+  for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
+    if (recipe.stages[i].windows.empty()) throw UserError(concat("/stages/", i, "/windows: expected at least one, got none"));
+  }
+}
+
 std::int64_t total_steps(const LmRecipe& recipe) {
   std::int64_t steps = 0;
   for (const LmStage& stage : recipe.stages) steps += stage.steps;

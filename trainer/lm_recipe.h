@@ -140,6 +140,9 @@ struct LmRecipe {
 /// The model that `section` describes, with `vocab_size` rows and the tokenizer's special ids. Throws UserError for contradictions.
 model::ModelConfig make_model_config(const ArchitectureSection& section, int vocab_size, int bos_token_id, int eos_token_id);
 
+/// Throws UserError for a recipe without stages, or a stage without a window.
+void check_stages(const LmRecipe& recipe);
+
 /// Steps of all stages.
 std::int64_t total_steps(const LmRecipe& recipe);
 

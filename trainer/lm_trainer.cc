@@ -205,7 +205,7 @@ class LmRun {
 }  // namespace
 
 Json run_lm_training(ThreadPool& pool, const LmRecipe& recipe, const LmTrainerOptions& options) {
-  if (recipe.stages.empty()) throw UserError("/stages: expected at least one, got none");
+  check_stages(recipe);
   LmRun run(pool, recipe, options);
   return run.train();
 }

@@ -162,6 +162,10 @@ void Corpus::invent_names(std::size_t count, std::uint64_t seed) {
     if (!is_name(name) || split_of(name) != Split::train || wordnet_.is_common_word(lower)) continue;
     if (known.insert(name).second) train_names_.push_back(std::move(name));
   }
+  if (known.size() < wanted) {
+    throw UserError(concat("invented_names: expected ", count, " names that blends of ", given.size(), " allow, got ",
+                           count - (wanted - known.size())));
+  }
 }
 
 const Category* Corpus::find_category(std::string_view word) const {

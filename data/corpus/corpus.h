@@ -32,7 +32,7 @@ class Corpus {
   explicit Corpus(WordNet wordnet, TextCollection text = {});
 
   /// Adds `count` blends of two names ("Marlow", "Dorwin": "Marwin") to the train split: so many that a small model learns to copy
-  /// names instead of knowing them.
+  /// names instead of knowing them. Throws UserError when the blends run out.
   void invent_names(std::size_t count, std::uint64_t seed);
 
   const WordNet& wordnet() const { return wordnet_; }

@@ -125,6 +125,7 @@ TEST_F(LmMixtureTest, RefusesWhatItCannotDraw) {
   EXPECT_THROW(mixture("recall", R"({"needles": 3})", 100), UserError);
   EXPECT_THROW(mixture("items", "{}", 100), UserError);
   EXPECT_THROW(LmMixture({*corpus_, *tokenizer_, *template_}, {{"text", 0.0, Json::object()}}, 100), UserError);
+  EXPECT_THROW(LmMixture({*corpus_, *tokenizer_, *template_}, {{"recall", 1.0, Json::object(), 0.5}}, 100), UserError);
   EXPECT_THROW(mixture("key_chain", R"({"max_tokens": 64})", 80).document(1, 0, 0, 0), UserError);
 }
 
