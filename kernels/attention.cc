@@ -75,7 +75,7 @@ class Forward {
   void run(ThreadPool& pool, std::span<const PlannedTile> tiles) {
     const std::int64_t items = static_cast<std::int64_t>(tiles.size()) * shape_.num_kv_heads;
     std::int64_t num_parts = 0;
-    for (const PlannedTile& tile : tiles) num_parts += static_cast<std::int64_t>(tile.parts.size());
+    for (const PlannedTile& tile : tiles) num_parts += tile.num_parts();
     if (pool.num_threads() > 1 && items < kItemsPerThread * pool.num_threads() && num_parts > static_cast<std::int64_t>(tiles.size())) {
       return run_parts(pool, tiles);
     }
@@ -144,12 +144,12 @@ class Forward {
     Scratch& memory = scratch();
     memory.prepare(shape_, static_cast<std::int64_t>(plan.rows.size()) * heads_);
     load_queries(memory.total, plan.rows, kv_head);
-    for (const PlannedPart& part : plan.parts) {
+    plan.for_each_part([&](const PlannedPart& part) {
       const QueryTile& tile = part.first ? memory.total : memory.part;
       clear_state(tile, part.begin * heads_, part.end * heads_);
       walk(tile, part.begin * heads_, plan, part, kv_head);
       if (!part.first) merge(memory.part, part.begin * heads_, memory.total, part);
-    }
+    });
     write(memory.total, plan.rows, kv_head);
   }
 
@@ -157,24 +157,25 @@ class Forward {
   void run_parts(ThreadPool& pool, std::span<const PlannedTile> tiles) const {
     struct Item {
       const PlannedTile* tile;
-      const PlannedPart* part;
+      PlannedPart part;
       std::int64_t state;  // where it starts
     };
     std::vector<Item> items;
-    std::vector<std::size_t> first_item;
+    std::vector<std::size_t> first_item;  // of each tile, and the end
     std::int64_t floats = 0;
     for (const PlannedTile& tile : tiles) {
       first_item.push_back(items.size());
-      for (const PlannedPart& part : tile.parts) {
-        items.push_back({&tile, &part, floats});
+      tile.for_each_part([&](const PlannedPart& part) {
+        items.push_back({&tile, part, floats});
         floats += state_floats((part.end - part.begin) * heads_, shape_.head_dim) * shape_.num_kv_heads;
-      }
+      });
     }
+    first_item.push_back(items.size());
     thread_local Buffer<float> states;
     states.reserve(floats);
     float* const memory = states.data();
     const auto state_of = [&](const Item& item, int kv_head) {
-      const std::int64_t queries = (item.part->end - item.part->begin) * heads_;
+      const std::int64_t queries = (item.part.end - item.part.begin) * heads_;
       QueryTile tile{.head_dim = shape_.head_dim, .scale = shape_.softmax_scale * 1.44269504f};
       place_state(tile, queries, memory + item.state + kv_head * state_floats(queries, shape_.head_dim));
       return tile;
@@ -183,7 +184,7 @@ class Forward {
     pool.parallel_for(static_cast<std::int64_t>(items.size()) * kv_heads, [&](std::int64_t index, int) {
       const Item& item = items[index / kv_heads];
       const int kv_head = static_cast<int>(index % kv_heads);
-      const int queries = (item.part->end - item.part->begin) * heads_;
+      const int queries = (item.part.end - item.part.begin) * heads_;
       scratch().prepare(shape_, queries);
       QueryTile tile = scratch().total;
       const QueryTile state = state_of(item, kv_head);
@@ -191,8 +192,8 @@ class Forward {
       tile.sum = state.sum;
       tile.max = state.max;
       clear_state(tile, 0, queries);
-      load_queries(tile, std::span(item.tile->rows).subspan(item.part->begin, item.part->end - item.part->begin), kv_head);
-      walk(tile, 0, *item.tile, *item.part, kv_head);
+      load_queries(tile, std::span(item.tile->rows).subspan(item.part.begin, item.part.end - item.part.begin), kv_head);
+      walk(tile, 0, *item.tile, item.part, kv_head);
     });
     pool.parallel_for(static_cast<std::int64_t>(tiles.size()) * kv_heads, [&](std::int64_t index, int) {
       const std::int64_t tile = index / kv_heads;
@@ -200,9 +201,8 @@ class Forward {
       const int queries = static_cast<int>(tiles[tile].rows.size()) * heads_;
       scratch().prepare(shape_, queries);
       clear_state(scratch().total, 0, queries);
-      for (std::size_t i = 0; i < tiles[tile].parts.size(); ++i) {
-        const Item& item = items[first_item[tile] + i];
-        merge(state_of(item, kv_head), 0, scratch().total, *item.part);
+      for (std::size_t i = first_item[tile]; i < first_item[tile + 1]; ++i) {
+        merge(state_of(items[i], kv_head), 0, scratch().total, items[i].part);
       }
       write(scratch().total, tiles[tile].rows, kv_head);
     });

@@ -31,21 +31,17 @@ void check_segment(const AttentionShape& shape, const QuerySegment& segment) {
   check_held(*segment.prefix, first_visible(shape, *segment.prefix, position), segment.prefix->num_keys());
 }
 
-// Appends to the tile the parts of `keys` that rows [begin, end) see.
-void add_parts(const AttentionShape& shape, const KvBlocks& keys, bool own, int begin, int end, PlannedTile& tile) {
+// Appends to the tile what rows [begin, end) see of `keys`.
+void add_keys(const AttentionShape& shape, const KvBlocks& keys, bool own, int begin, int end, PlannedTile& tile) {
   std::int64_t first_key = INT64_MAX;
   std::int64_t end_key = 0;
   for (int i = begin; i < end; ++i) {
     first_key = std::min(first_key, first_visible(shape, keys, tile.rows[i].position));
     end_key = std::max(end_key, own ? tile.rows[i].own_end : keys.num_keys());
   }
-  bool first = tile.parts.empty() || tile.parts.front().own;  // a prefix's part has all rows of the tile
+  const std::int64_t first_block = first_key / kKeyBlock;
   const std::int64_t end_block = (end_key + kKeyBlock - 1) / kKeyBlock;
-  for (std::int64_t block = first_key / kKeyBlock; block < end_block;) {
-    const std::int64_t next = std::min(end_block, (block / kPartBlocks + 1) * kPartBlocks);
-    tile.parts.push_back({&keys, own, begin, end, block, next, std::exchange(first, false)});
-    block = next;
-  }
+  if (first_block < end_block) tile.keys.push_back({&keys, own, begin, end, first_block, end_block});
 }
 
 /// Collects rows of segments that share a prefix into tiles.
@@ -65,10 +61,10 @@ class TileCutter {
 
   void finish() {
     if (tile_.rows.empty()) return;
-    if (prefix_ != nullptr) add_parts(shape_, *prefix_, false, 0, num_rows(), tile_);
+    if (prefix_ != nullptr) add_keys(shape_, *prefix_, false, 0, num_rows(), tile_);
     for (std::size_t i = 0; i < owners_.size(); ++i) {
       const int end = i + 1 < owners_.size() ? owners_[i + 1].begin : num_rows();
-      add_parts(shape_, *owners_[i].segment->own, true, owners_[i].begin, end, tile_);
+      add_keys(shape_, *owners_[i].segment->own, true, owners_[i].begin, end, tile_);
     }
     tiles_.push_back(std::exchange(tile_, {}));
     owners_.clear();

@@ -5,8 +5,10 @@
 // that share them give the same bits.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "kernels/attention.h"
@@ -22,18 +24,43 @@ struct PlannedRow {
   std::int64_t own_end;  // keys of its own segment that it sees end here
 };
 
-/// Blocks [first_block, end_block) of `keys`, for rows [begin, end) of a tile.
-struct PlannedPart {
+/// Blocks [first_block, end_block) of `keys`, at least one, for rows [begin, end) of a tile.
+struct PlannedKeys {
   const KvBlocks* keys;
   bool own;  // else the prefix, whose keys have no end
   int begin, end;
   std::int64_t first_block, end_block;
+};
+
+/// Keys of one part.
+struct PlannedPart : PlannedKeys {
   bool first;  // no part before it has these rows
 };
 
+/// Parts are not listed: a plan of a long prompt would grow with its square.
 struct PlannedTile {
   std::vector<PlannedRow> rows;
-  std::vector<PlannedPart> parts;
+  std::vector<PlannedKeys> keys;  // the prefix's first
+
+  std::int64_t num_parts() const {
+    std::int64_t count = 0;
+    for (const PlannedKeys& some : keys) count += (some.end_block - 1) / kPartBlocks - some.first_block / kPartBlocks + 1;
+    return count;
+  }
+
+  /// Calls body(part) in the order in which parts are joined.
+  template <class Body>
+  void for_each_part(const Body& body) const {
+    for (const PlannedKeys& some : keys) {
+      bool first = &some == keys.data() || keys.front().own;  // a prefix's part has all rows of the tile
+      PlannedPart part{some, false};
+      for (; part.first_block < some.end_block; part.first_block = part.end_block) {
+        part.end_block = std::min(some.end_block, (part.first_block / kPartBlocks + 1) * kPartBlocks);
+        part.first = std::exchange(first, false);
+        body(part);
+      }
+    }
+  }
 };
 
 /// The first key of `keys` that a query at `position` sees.

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 namespace longbow::kernels {
 
@@ -29,12 +30,18 @@ inline bf16 to_bf16(float value) {
 constexpr std::int64_t size_of(DType dtype) { return dtype == DType::f32 ? 4 : 2; }
 constexpr std::string_view name_of(DType dtype) { return dtype == DType::f32 ? "float32" : "bfloat16"; }
 
-/// Owns `size` zero-initialised elements, 64-byte aligned. Movable, not copyable.
+/// Owns `size` zero-initialised elements, 64-byte aligned. Movable (what was moved from is empty), not copyable.
 template <class T>
 class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(std::int64_t size);
+  Buffer(Buffer&& other) noexcept : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    data_ = std::move(other.data_);
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+  }
   T* data() { return data_.get(); }
   const T* data() const { return data_.get(); }
   std::int64_t size() const { return size_; }
@@ -59,7 +66,9 @@ Buffer<T>::Buffer(std::int64_t size) : data_(static_cast<T*>(allocate_zeroed(siz
 
 template <class T>
 void Buffer<T>::reserve(std::int64_t size) {
-  if (size > size_) *this = Buffer<T>(size);
+  if (size <= size_) return;
+  *this = Buffer<T>();  // first, so that old and new memory are never held together
+  *this = Buffer<T>(size);
 }
 
 }  // namespace longbow::kernels

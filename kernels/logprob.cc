@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/errors.h"
 #include "kernels/cpu/row_kernels.h"
 
 namespace longbow::kernels {
@@ -17,6 +18,10 @@ float* tile_logits(ThreadPool& pool, const float* hidden, std::int64_t rows, con
   scratch.reserve(logprob_tile_rows(head.n()) * head.n());
   linear_forward(pool, hidden, rows, head, scratch.data());
   return scratch.data();
+}
+
+void check_targets(const std::int32_t* targets, std::int64_t rows, std::int64_t vocab) {
+  for (std::int64_t r = 0; r < rows; ++r) LONGBOW_CHECK_LT(targets[r], vocab);
 }
 
 /// A row's softmax, as every caller computes it: scaled logits are z = (logit - largest) * inv_temperature, all <= 0.
@@ -44,6 +49,7 @@ void lm_head_logprobs(ThreadPool& pool, const float* hidden, std::int64_t rows, 
                       float inv_temperature, float* logprobs, float* entropies, float* lse) {
   const RowKernels kernels = row_kernels();
   const std::int64_t vocab = head.n();
+  check_targets(targets, rows, vocab);
   const std::int64_t tile = logprob_tile_rows(vocab);
   for (std::int64_t first = 0; first < rows; first += tile) {
     const std::int64_t count = std::min(tile, rows - first);
@@ -68,6 +74,7 @@ void lm_head_backward(ThreadPool& pool, const float* hidden, std::int64_t rows, 
                       float* dhead) {
   const RowKernels kernels = row_kernels();
   const std::int64_t vocab = head.n();
+  check_targets(targets, rows, vocab);
   const std::int64_t tile = logprob_tile_rows(vocab);
   const std::int64_t dim = head.k();
   const WeightBlock block{head_rows, dhead, vocab};

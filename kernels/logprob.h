@@ -13,8 +13,8 @@ namespace longbow::kernels {
 float row_logsumexp(const float* logits, std::int64_t vocab, float inv_temperature);
 
 /// logprobs[r] = inv_temperature * logit[r, targets[r]] - lse[r] with logits = hidden · headᵀ; hidden [rows, dim], head [vocab, dim].
-/// entropies [rows] (nats; may be null); lse [rows] (may be null). A target < 0 gives logprob 0. The same bits as
-/// row_logsumexp over linear_forward's logits. Scratch: logprob_tile_rows(vocab) * vocab floats.
+/// entropies [rows] (nats; may be null); lse [rows] (may be null). A target < 0 gives logprob 0; one of vocab or
+/// more is an InternalError. The same bits as row_logsumexp over linear_forward's logits. Scratch: logprob_tile_rows(vocab) * vocab floats.
 void lm_head_logprobs(ThreadPool& pool, const float* hidden, std::int64_t rows, const PackedMatrix& head, const std::int32_t* targets,
                       float inv_temperature, float* logprobs, float* entropies, float* lse);
 

@@ -40,25 +40,34 @@ inline constexpr Tolerance kAttentionGradientTolerance = {2e-5, 2e-5};
 /// third derivative; the rest is the kernel's f32 arithmetic.
 inline constexpr Tolerance kGradientTolerance = {1e-5, 2e-6};
 
+/// The element furthest beyond its bound. A NaN is worse than anything, and stays the worst.
+struct WorstElement {
+  double excess = 0;  // error / bound
+  std::size_t where = 0;
+
+  void add(std::size_t i, double error, double bound) {
+    const double ratio = error / bound;
+    if (std::isnan(excess) || ratio <= excess) return;
+    excess = ratio;
+    where = i;
+  }
+};
+
 /// |actual - expected| <= atol + rtol |expected| everywhere, NaN and infinities in the same places; names the worst element.
 template <class Actual>
 void expect_close(const Actual& actual, const std::vector<double>& expected, Tolerance tolerance, const std::string& what) {
   ASSERT_EQ(static_cast<std::size_t>(actual.size()), expected.size()) << what;
-  double worst = 0;
-  std::size_t where = 0;
+  WorstElement worst;
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const double value = actual[i];
     if (std::isnan(expected[i]) || std::isinf(expected[i])) {
       ASSERT_TRUE(value == expected[i] || (std::isnan(value) && std::isnan(expected[i]))) << what << ": element " << i << " is " << value;
       continue;
     }
-    const double excess = std::abs(value - expected[i]) / (tolerance.atol + tolerance.rtol * std::abs(expected[i]));
-    if (!(excess <= worst)) {
-      worst = excess;
-      where = i;
-    }
+    worst.add(i, std::abs(value - expected[i]), tolerance.atol + tolerance.rtol * std::abs(expected[i]));
   }
-  EXPECT_LE(worst, 1.0) << what << ": element " << where << " is " << actual[where] << ", expected " << expected[where];
+  EXPECT_LE(worst.excess, 1.0) << what << ": element " << worst.where << " is " << actual[worst.where] << ", expected "
+                               << expected[worst.where];
 }
 
 /// Equal bit for bit, so that 0 and -0 differ and NaN equals itself.

@@ -98,7 +98,7 @@ inline Vec exp(Vec x) {
   y = y * r + 5.0000001201e-1f;
   y = y * (r * r) + r + 1.0f;
   y = (Vec)((IntVec)y + ((IntVec)t << 23));
-  return x < -87.3f ? Vec{} : y;
+  return x < -87.3f ? Vec{} : x == x ? y : x;  // the addition may have made a number of a NaN
 }
 
 /// 2^x for x <= 0 (softmax's case) within 2 units in the last place; exactly 1 at 0; 0 below -126. NaN stays NaN.
@@ -122,7 +122,7 @@ inline Vec exp2_nonpositive(Vec x) {
   return (Vec)_mm512_maskz_scalef_ps(_mm512_cmp_ps_mask((__m512)x, _mm512_set1_ps(-126.0f), _CMP_NLT_UQ), (__m512)y, (__m512)n);
 #else
   y = (Vec)((IntVec)y + ((IntVec)t << 23));
-  return x < -126.0f ? Vec{} : y;
+  return x < -126.0f ? Vec{} : x == x ? y : x;  // the addition may have made a number of a NaN
 #endif
 }
 

@@ -43,22 +43,6 @@ std::vector<float> random_dout(const AttentionBatch& batch) {
   return dout;
 }
 
-/// Root mean square of the difference, and of the truth.
-struct Distance {
-  double difference = 0;
-  double norm = 0;
-};
-
-Distance distance(const std::vector<float>& actual, const std::vector<double>& expected) {
-  Distance sum;
-  for (std::size_t i = 0; i < actual.size(); ++i) {
-    sum.difference += (actual[i] - expected[i]) * (actual[i] - expected[i]);
-    sum.norm += expected[i] * expected[i];
-  }
-  const double count = static_cast<double>(actual.size());
-  return {std::sqrt(sum.difference / count), std::sqrt(sum.norm / count)};
-}
-
 /// On every instruction set.
 void expect_matches_reference(const AttentionBatch& batch, const std::string& what) {
   ThreadPool pool(2);
@@ -71,11 +55,7 @@ void expect_matches_reference(const AttentionBatch& batch, const std::string& wh
                            const char* name) {
       const std::string where = concat(isa, ", ", what, ", ", name_of(batch.shape.kv_dtype), ", ", name);
       expect_near(gradient, truth, kAttentionGradientTolerance, magnitude, rounds ? kBf16Rounding : 0, where);
-      // Roundings of independent signs: the whole is as accurate as one of them.
-      if (rounds) {
-        const Distance d = distance(gradient, truth);
-        EXPECT_LE(d.difference, kBf16Rounding * d.norm + kAttentionGradientTolerance.atol) << where;
-      }
+      if (rounds) expect_within_one_rounding(gradient, truth, kAttentionGradientTolerance, where);
     };
     check(actual.dq, expected.dq, expected.dq_magnitude, "dq");
     check(actual.dk, expected.dk, expected.dk_magnitude, "dk");

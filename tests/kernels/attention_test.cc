@@ -2,6 +2,7 @@
 #include "kernels/attention.h"
 
 #include "core/errors.h"
+#include "kernels/attention_plan.h"
 #include "tests/kernels/attention_cases.h"
 
 namespace longbow::kernels {
@@ -11,6 +12,7 @@ void expect_output_near(const AttentionShape& shape, const std::vector<float>& a
                         const std::string& what) {
   const double rounding = rounds_probabilities(shape.kv_dtype) ? kBf16Rounding : 0;
   expect_near(actual, expected.out, kAttentionTolerance, expected.magnitude, rounding, what + ", out");
+  if (rounding > 0) expect_within_one_rounding(actual, expected.out, kAttentionTolerance, what + ", out");
 }
 
 /// On every instruction set.
@@ -230,6 +232,34 @@ TEST(AttentionForward, KeysBeyondARowAndHiddenSlotsDoNotShow) {
     attention_forward(pool, batch.shape, batch.q(), batch.stride, {&query, 1}, actual.out.data(), actual.lse.data());
     expect_same_bits(actual.out, expected.out, isa);
   });
+}
+
+// Half a million rows and keys: every row once, its keys to its own, and a plan that grows with the rows, not with their square.
+TEST(AttentionPlan, OfALongPromptIsLinear) {
+  constexpr std::int64_t kRows = 1 << 19;
+  const AttentionShape shape = make_shape(8, 1, 16, 0, DType::bf16);
+  ThreadPool pool(1);
+  const std::vector<float> row(32);
+  KvBlocks keys(shape, kRows / kKeyBlock, 0);
+  keys.append(pool, row.data(), row.data() + 16, kRows, 0);
+  const QuerySegment segment{0, kRows, nullptr, &keys, 0};
+  const std::vector<PlannedTile> tiles = plan_tiles(shape, {&segment, 1}, 2);
+  std::int64_t next_row = 0;
+  for (const PlannedTile& tile : tiles) {
+    ASSERT_EQ(tile.keys.size(), 1u);
+    std::int64_t next_block = 0, parts = 0;
+    tile.for_each_part([&](const PlannedPart& part) {
+      ASSERT_EQ(part.first_block, next_block);
+      ASSERT_EQ(part.first, next_block == 0);
+      next_block = part.end_block;
+      ++parts;
+    });
+    for (const PlannedRow& planned : tile.rows) ASSERT_EQ(planned.row, next_row++);
+    ASSERT_EQ(next_block, (next_row + kKeyBlock - 1) / kKeyBlock);
+    ASSERT_EQ(parts, (next_row + kPartKeys - 1) / kPartKeys);
+    ASSERT_EQ(parts, tile.num_parts());
+  }
+  EXPECT_EQ(next_row, kRows);
 }
 
 TEST(AttentionForward, RefusesKeysThatTheRingHasLost) {

@@ -1,6 +1,7 @@
 // Row-wise operations against float64, their gradients against central differences of the float64 function.
 #include "kernels/elementwise.h"
 
+#include <bit>
 #include <cmath>
 
 #include "core/errors.h"
@@ -34,6 +35,21 @@ TEST(RowKernels, ExpIsWithinTwoUnitsAndExactAtZero) {
     for (std::size_t i = 4; i < x.size(); ++i) {
       const double expected = std::exp(static_cast<double>(x[i]));
       ASSERT_NEAR(y[i], expected, 4 * kF32Rounding * expected) << isa << ", exp(" << x[i] << ")";
+    }
+  });
+}
+
+// Whatever a NaN carries in its low bits, it must not come out as a number.
+TEST(RowKernels, NanStaysNan) {
+  under_every_isa([](const std::string& isa) {
+    for (const std::uint32_t bits : {0x7fc00000u, 0xffc00000u, 0x7fc00001u, 0x7fc001ffu, 0xffc00055u}) {
+      const float nan = std::bit_cast<float>(bits);
+      std::vector<float> x(37, 0.5f), act(37);
+      x[3] = x[36] = nan;
+      EXPECT_TRUE(std::isnan(row_kernels().exp_sum(x.data(), 37, 1, 1))) << isa << std::hex << ", " << bits;
+      const std::vector<float> ones(37, 1.0f);
+      row_kernels().swiglu(x.data(), ones.data(), 37, act.data());
+      EXPECT_TRUE(std::isnan(act[3]) && std::isnan(act[36]) && act[4] < 1) << isa << std::hex << ", " << bits;
     }
   });
 }

@@ -75,6 +75,21 @@ TEST(KvBlocks, GrowsWithItsContents) {
   EXPECT_EQ(blocks.num_slots(), slots + slots / 2);
 }
 
+TEST(Buffer, IsEmptyAndUsableOnceMovedFrom) {
+  Buffer<float> from(10);
+  const float* data = from.data();
+  Buffer<float> to = std::move(from);
+  EXPECT_EQ(to.data(), data);
+  EXPECT_EQ(to.size(), 10);
+  EXPECT_EQ(from.size(), 0);
+  from.reserve(5);
+  ASSERT_NE(from.data(), nullptr);
+  EXPECT_EQ(from[4], 0);
+  from = std::move(to);
+  EXPECT_EQ(from.data(), data);
+  EXPECT_EQ(to.size(), 0);
+}
+
 TEST(KvBlocks, ARingThatHasWrappedRefusesToGrow) {
   const AttentionBatch batch = random_batch(make_shape(1, 1, 16, 0), one_sequence(65));
   ThreadPool pool(1);

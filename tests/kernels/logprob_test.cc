@@ -106,6 +106,18 @@ TEST(LogProb, HasTheBitsOfLogitsMinusLogsumexp) {
   });
 }
 
+TEST(LogProb, RefusesATargetBeyondTheVocabulary) {
+  ThreadPool pool(2);
+  Head head(70, 8, 33);
+  head.targets[66] = 33;
+  EXPECT_THROW(run_forward(pool, head, DType::f32), InternalError);
+  std::vector<float> dhidden(head.rows * head.dim), dhead(head.vocab * head.dim);
+  const std::vector<float> dlogprobs(head.rows, 1);
+  EXPECT_THROW(lm_head_backward(pool, head.hidden.data(), head.rows, head.packed(pool, DType::f32), head.weight.data(), head.targets.data(),
+                                1, dlogprobs.data(), nullptr, dhidden.data(), dhead.data()),
+               InternalError);
+}
+
 struct Backward {
   std::vector<float> dhidden, dhead;
 };
