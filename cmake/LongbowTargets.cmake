@@ -21,6 +21,7 @@ set(LONGBOW_ISA_scalar)
 set(LONGBOW_ISA_avx2 -mavx2 -mfma -mf16c)
 set(LONGBOW_ISA_avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c -mprefer-vector-width=512)
 set(LONGBOW_ISA_avx512bf16 ${LONGBOW_ISA_avx512} -mavx512bf16)
+set(LONGBOW_ISA_amx ${LONGBOW_ISA_avx512bf16} -mamx-tile -mamx-bf16)
 
 if(LONGBOW_FUZZ)
   # RapidJSON moves a null pointer in its test of whether there is room, which the check of pointer arithmetic would stop at.
@@ -30,7 +31,7 @@ endif()
 
 function(longbow_set_isa_flags)
   foreach(source ${ARGN})
-    if(source MATCHES "_(scalar|avx2|avx512|avx512bf16)\\.cc$")
+    if(source MATCHES "_(scalar|avx2|avx512|avx512bf16|amx)\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${LONGBOW_ISA_${CMAKE_MATCH_1}};-O3;-Wno-psabi" SKIP_PRECOMPILE_HEADERS ON)
     endif()
   endforeach()

@@ -5,6 +5,12 @@
 #include <atomic>
 #include <cstdlib>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include "core/errors.h"
 
 namespace longbow::kernels {
@@ -32,6 +38,22 @@ Isa initial_isa() {
   throw UserError(concat("instruction set: expected one of ", names_of(available_isas()), ", got '", wanted, "' (LONGBOW_ISA)"));
 }
 
+#if defined(__x86_64__)
+// The processor has AMX with bf16 products, and Linux keeps the tile registers of this process: it does so for those that ask.
+bool ask_for_tiles() {
+  constexpr unsigned kAmxBf16 = 1u << 22, kAmxTile = 1u << 24;        // CPUID leaf 7, EDX
+  constexpr long kRequestPermission = 0x1023, kTileDataFeature = 18;  // ARCH_REQ_XCOMP_PERM of asm/prctl.h, XFEATURE_XTILEDATA
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx & kAmxBf16) == 0 || (edx & kAmxTile) == 0) return false;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileDataFeature) == 0;
+}
+
+bool has_tiles() {
+  static const bool granted = ask_for_tiles();
+  return granted;
+}
+#endif
+
 std::atomic<Isa>& active() {
   static std::atomic<Isa> isa = initial_isa();
   return isa;
@@ -50,6 +72,7 @@ std::vector<Isa> available_isas() {
     if (__builtin_cpu_supports("avx512bf16")) {
       // AMD multiplies bf16 at twice the f32 rate, Intel (outside AMX) at half of it.
       isas.insert(__builtin_cpu_is("intel") ? isas.end() - 1 : isas.end(), Isa::avx512_bf16);
+      if (has_tiles()) isas.push_back(Isa::amx);
     }
   }
 #endif

@@ -6,13 +6,13 @@
 
 namespace longbow::kernels {
 
-/// `amx` is a name without kernels yet: it is never available.
+/// `amx` stands for avx512_bf16 with the tile registers' products in linear layers.
 enum class Isa { scalar, avx2, avx512, avx512_bf16, amx };
 
 /// All instruction sets this machine can run, slowest first; always starts with scalar.
 std::vector<Isa> available_isas();
 
-/// The one in use: the fastest available, or the environment's LONGBOW_ISA (scalar, avx2, avx512, avx512_bf16); a name that
+/// The one in use: the fastest available, or the environment's LONGBOW_ISA (scalar, avx2, avx512, avx512_bf16, amx); a name that
 /// is unknown or not available throws UserError.
 Isa active_isa();
 

@@ -36,7 +36,7 @@ void pack_rows(ThreadPool& pool, const float* weight, std::int64_t rows, std::in
   LONGBOW_CHECK_EQ(first_n % kPanelWidth, 0);
   LONGBOW_CHECK_LE(first_n + rows, out.n());
   const Pack pack = gemm_kernels().pack_rows;
-  const Packing packing = out.dtype() == DType::f32 ? Packing::f32 : Packing::bf16_pairs;
+  const Packing packing = panel_packing(out.dtype());
   const std::int64_t bytes = panel_bytes(out.k(), out.dtype());
   auto* panels = static_cast<std::uint8_t*>(out.panels()) + first_n / kPanelWidth * bytes;
   pool.parallel_for(num_panels(rows), [&](std::int64_t panel, int) {

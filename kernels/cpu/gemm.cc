@@ -4,6 +4,7 @@
 #include "kernels/cpu/gemm.h"
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "core/errors.h"
@@ -30,7 +31,7 @@ struct Slice {
   Matrix b;              // at the first step, when not prepacked
 };
 
-std::vector<Slice> cut_slices(const Product& p) {
+std::vector<Slice> cut_slices(const Product& p, Packing packing) {
   std::vector<Slice> slices;
   std::int64_t first = 0;
   std::int64_t a_first = 0;
@@ -39,7 +40,7 @@ std::vector<Slice> cut_slices(const Product& p) {
       const std::int64_t size = std::min(kSliceSteps, steps - begin);
       slices.push_back({first, size, a_first, {rows.data == nullptr ? nullptr : rows.data + begin * rows.stride, rows.stride}});
       first += size;
-      a_first += packed_steps(size, p.dtype);
+      a_first += packed_steps(size, packing);
     }
   };
   if (p.panels != nullptr) cut(p.k, {nullptr, 0});
@@ -47,25 +48,49 @@ std::vector<Slice> cut_slices(const Product& p) {
   return slices;
 }
 
+const GemmKernel& kernel_of(const GemmKernels& kernels, DType dtype) { return dtype == DType::f32 ? kernels.f32 : kernels.bf16; }
+
 // Rows of a chunk in tiles of nearly equal height: 16 rows are two tiles of 8, not 14 and 2.
 struct Tiles {
   std::int64_t rows;
+  std::int64_t strip;  // rows that stay together
   std::int64_t count;
-  std::int64_t begin(std::int64_t tile) const { return rows * tile / count; }
+  std::int64_t strips() const { return ceil_div(rows, strip); }
+  std::int64_t begin(std::int64_t tile) const { return std::min(rows, packed_begin(tile)); }
+  std::int64_t size(std::int64_t tile) const { return begin(tile + 1) - begin(tile); }
+  // The same in packed A, whose strips are all whole.
+  std::int64_t packed_begin(std::int64_t tile) const { return strips() * tile / count * strip; }
+  std::int64_t packed_size(std::int64_t tile) const { return packed_begin(tile + 1) - packed_begin(tile); }
+};
+
+// A thread's registers, set up for the products of its lifetime.
+class Registers {
+ public:
+  Registers(const GemmKernel& kernel, std::int64_t rows) : end_(kernel.end) {
+    if (kernel.begin != nullptr) kernel.begin(static_cast<int>(rows));
+  }
+  ~Registers() {
+    if (end_ != nullptr) end_();
+  }
+  Registers(const Registers&) = delete;
+  Registers& operator=(const Registers&) = delete;
+
+ private:
+  void (*end_)();
 };
 
 class ChunkProduct {
  public:
   ChunkProduct(const Product& p, const GemmKernels& kernels, std::span<const Slice> slices, std::int64_t first_row, std::int64_t rows)
-      : p_(p), kernels_(kernels), slices_(slices), first_row_(first_row), tiles_{rows, ceil_div(rows, kernels.tile_rows)} {
-    packing_ = p.dtype == DType::f32 ? Packing::f32 : kernels.bf16_rows;
-    a_bytes_ = packing_ == Packing::bf16_pairs ? 2 : 4;
-    a_steps_ = slices.back().a_first + packed_steps(slices.back().steps, p.dtype) - slices.front().a_first;
+      : p_(p), kernels_(kernels), kernel_(kernel_of(kernels, p.dtype)), slices_(slices), first_row_(first_row) {
+    tiles_ = {rows, std::min<std::int64_t>(kernel_.strip_rows, rows), ceil_div(rows, kernel_.tile_rows)};
+    a_bytes_ = size_of(kernel_.rows);
+    a_steps_ = slices.back().a_first + packed_steps(slices.back().steps, kernel_.rows) - slices.front().a_first;
   }
 
   void run(ThreadPool& pool) {
     thread_local Buffer<std::uint8_t> scratch;
-    scratch.reserve(tiles_.rows * a_steps_ * a_bytes_);
+    scratch.reserve(tiles_.packed_begin(tiles_.count) * a_steps_ * a_bytes_);
     packed_a_ = scratch.data();
     if (tiles_.count == 1) {
       pack_a(0);
@@ -76,12 +101,14 @@ class ChunkProduct {
     if (streams()) {  // the rows are few, so nothing is split but the groups
       const std::int64_t run = std::clamp<std::int64_t>(groups / (kItemsPerThread * pool.num_threads()), 1, kStreamGroups);
       return pool.parallel_for(ceil_div(groups, run), [&](std::int64_t item, int) {
+        const Registers registers(kernel_, tiles_.strip);
         const std::int64_t end = std::min(groups, (item + 1) * run);
         for (std::int64_t group = item * run; group < end; ++group) multiply_group(group, 0, tiles_.count, group + 1 < end);
       });
     }
     const std::int64_t splits = std::clamp<std::int64_t>(kItemsPerThread * pool.num_threads() / groups, 1, tiles_.count);
     pool.parallel_for(groups * splits, [&](std::int64_t item, int) {
+      const Registers registers(kernel_, tiles_.strip);
       const std::int64_t split = item % splits;
       multiply_group(item / splits, tiles_.count * split / splits, tiles_.count * (split + 1) / splits, false);
     });
@@ -89,22 +116,23 @@ class ChunkProduct {
 
  private:
   bool streams() const { return p_.panels != nullptr && tiles_.count <= kStreamTiles; }
-  std::uint8_t* tile_a(std::int64_t tile) const { return packed_a_ + tiles_.begin(tile) * a_steps_ * a_bytes_; }
-  std::int64_t slice_offset(const Slice& slice, std::int64_t rows) const {
-    return (slice.a_first - slices_.front().a_first) * rows * a_bytes_;
+  // The tile's packed rows at the slice's first step.
+  std::uint8_t* packed(std::int64_t tile, const Slice& slice) const {
+    const std::int64_t before = tiles_.packed_begin(tile) * a_steps_ + tiles_.packed_size(tile) * (slice.a_first - slices_.front().a_first);
+    return packed_a_ + before * a_bytes_;
   }
 
   void pack_a(std::int64_t tile) {
     const std::int64_t row = first_row_ + tiles_.begin(tile);
-    const std::int64_t rows = tiles_.begin(tile + 1) - tiles_.begin(tile);
+    const std::int64_t width = tiles_.packed_size(tile);
     for (const Slice& slice : slices_) {
       const float* source = p_.a_transposed ? p_.a.data + slice.first * p_.a.stride + row : p_.a.data + row * p_.a.stride + slice.first;
       const Pack pack = p_.a_transposed ? kernels_.pack_columns : kernels_.pack_rows;
-      std::uint8_t* out = tile_a(tile) + slice_offset(slice, rows);
-      pack(packing_, source, p_.a.stride, rows, rows, slice.steps, out);
+      std::uint8_t* out = packed(tile, slice);
+      pack(kernel_.rows, source, p_.a.stride, tiles_.size(tile), width, slice.steps, out);
       // The widened form has no partner for a last odd step; the multiplication takes pairs.
-      if (packing_ == Packing::bf16_as_f32 && slice.steps % 2 != 0)
-        std::fill_n(reinterpret_cast<float*>(out) + slice.steps * rows, rows, 0.0f);
+      if (kernel_.rows == Packing::bf16_as_f32 && slice.steps % 2 != 0)
+        std::fill_n(reinterpret_cast<float*>(out) + slice.steps * width, width, 0.0f);
     }
   }
 
@@ -113,7 +141,6 @@ class ChunkProduct {
     thread_local Buffer<std::uint8_t> scratch;
     const std::int64_t column = group * kGroupColumns;
     const std::int64_t columns = std::min(kGroupColumns, p_.n - column);
-    const auto multiply_tile = p_.dtype == DType::f32 ? kernels_.multiply_f32 : kernels_.multiply_bf16;
     for (const Slice& slice : slices_) {
       const std::uint8_t* b = nullptr;
       std::int64_t distance = 0;
@@ -125,7 +152,7 @@ class ChunkProduct {
         scratch.reserve(kGroupPanels * panel_bytes(kSliceSteps, p_.dtype));
         b = scratch.data();
         for (std::int64_t first = 0; first < columns; first += kPanelWidth) {
-          kernels_.pack_columns(p_.dtype == DType::f32 ? Packing::f32 : Packing::bf16_pairs, slice.b.data + column + first, slice.b.stride,
+          kernels_.pack_columns(panel_packing(p_.dtype), slice.b.data + column + first, slice.b.stride,
                                 std::min(kPanelWidth, columns - first), kPanelWidth, slice.steps,
                                 scratch.data() + first / kPanelWidth * distance);
         }
@@ -137,36 +164,41 @@ class ChunkProduct {
         after = p_.panels + (group + 1) * kGroupPanels * distance + slices_.front().first * kPanelWidth * size_of(p_.dtype);
       }
       for (std::int64_t tile = first_tile; tile < end_tile; ++tile) {
-        const std::int64_t rows = tiles_.begin(tile + 1) - tiles_.begin(tile);
-        multiply_tile({.a = tile_a(tile) + slice_offset(slice, rows),
-                       .rows = static_cast<int>(rows),
-                       .b = b,
-                       .panel_distance = distance,
-                       .stream = streams() && tile == first_tile,
-                       .after = after,
-                       .steps = slice.steps,
-                       .c = p_.c + (first_row_ + tiles_.begin(tile)) * p_.c_stride + column,
-                       .c_stride = p_.c_stride,
-                       .columns = columns,
-                       .accumulate = p_.accumulate || slice.first > 0});
+        kernel_.multiply({.a = packed(tile, slice),
+                          .a_rows = static_cast<int>(tiles_.packed_size(tile)),
+                          .rows = static_cast<int>(tiles_.size(tile)),
+                          .b = b,
+                          .panel_distance = distance,
+                          .stream = streams() && tile == first_tile,
+                          .after = after,
+                          .steps = slice.steps,
+                          .c = p_.c + (first_row_ + tiles_.begin(tile)) * p_.c_stride + column,
+                          .c_stride = p_.c_stride,
+                          .columns = columns,
+                          .accumulate = p_.accumulate || slice.first > 0});
       }
     }
   }
 
   const Product& p_;
   const GemmKernels& kernels_;
+  const GemmKernel& kernel_;
   std::span<const Slice> slices_;
   std::int64_t first_row_;
   Tiles tiles_;
-  Packing packing_;
   std::int64_t a_bytes_;
   std::int64_t a_steps_;
   std::uint8_t* packed_a_ = nullptr;
 };
 
+std::atomic<const GemmKernels*> replacement = nullptr;
+
 }  // namespace
 
+void replace_gemm_kernels(const GemmKernels* kernels) { replacement = kernels; }
+
 GemmKernels gemm_kernels() {
+  if (const GemmKernels* kernels = replacement) return *kernels;
   switch (active_isa()) {
     case Isa::scalar:
       return gemm_kernels_scalar();
@@ -175,15 +207,16 @@ GemmKernels gemm_kernels() {
     case Isa::avx512:
       return gemm_kernels_avx512();
     case Isa::avx512_bf16:
-    case Isa::amx:
       return gemm_kernels_avx512bf16();
+    case Isa::amx:
+      return gemm_kernels_amx();
   }
   LONGBOW_CHECK(false);
 }
 
 void multiply(ThreadPool& pool, const Product& product) {
   const GemmKernels kernels = gemm_kernels();
-  const std::vector<Slice> slices = cut_slices(product);
+  const std::vector<Slice> slices = cut_slices(product, kernel_of(kernels, product.dtype).rows);
   const std::int64_t chunks = ceil_div(product.m, kChunkRows);
   for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
     const std::int64_t row = product.m * chunk / chunks;
