@@ -1,6 +1,7 @@
 #include "model/config.h"
 
-#include <limits>
+#include <algorithm>
+#include <initializer_list>
 
 #include "core/errors.h"
 #include "model/config_reader.h"
@@ -67,6 +68,22 @@ double read_rope_theta(const ConfigReader& reader, double default_theta) {
     theta = nested.number("rope_theta", 1, 1e12, theta);
   }
   return theta;
+}
+
+/// llama: its layers are all alike. transformers passes over keys that say otherwise, other engines obey some of them: refused.
+void refuse_layer_layouts(const ConfigReader& reader) {
+  reader.require_absent_or("use_sliding_window", false);
+  reader.require_absent_or("no_rope_layer_interval", nullptr);
+  const auto require_everywhere = [&](const char* key, std::string_view expected, std::initializer_list<Json> allowed) {
+    const Json* values = reader.find(key);
+    if (!values || values->is_null()) return;
+    const auto is_allowed = [&](const Json& value) { return std::ranges::find(allowed, value) != allowed.end(); };
+    if (!values->is_array() || !std::ranges::all_of(values->as_array(), is_allowed)) {
+      reader.fail(key, concat(expected, " in every layer of a llama"), values->dump());
+    }
+  };
+  require_everywhere("layer_types", "full_attention", {Json("full_attention")});
+  require_everywhere("no_rope_layers", "RoPE", {Json(1), Json(true)});
 }
 
 /// smollm3: no_rope_layers (1 = RoPE, 0 = none) may be longer than the model; without it every interval-th layer has none.
@@ -168,6 +185,8 @@ ModelConfig parse_model_config(const Json& json, const std::string& source) {
   if (family.name == "smollm3") {
     read_rope_layers(reader, config.layers);
     read_attention_kinds(reader, config.layers);
+  } else {
+    refuse_layer_layouts(reader);
   }
 
   const auto first = [](std::vector<int> ids) { return ids.empty() ? std::nullopt : std::optional<int>(ids[0]); };

@@ -139,8 +139,9 @@ std::vector<SafetensorsFile> open_checkpoint(const std::string& dir) {
   namespace fs = std::filesystem;
   std::vector<SafetensorsFile> files;
   const std::string index_path = dir + "/model.safetensors.index.json";
-  if (!fs::exists(index_path)) {
-    files.emplace_back(dir + "/model.safetensors");
+  const std::string whole_path = dir + "/model.safetensors";
+  if (fs::exists(whole_path) || !fs::exists(index_path)) {
+    files.emplace_back(whole_path);
     return files;
   }
   const Json index = read_json_file(index_path);

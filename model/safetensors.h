@@ -44,7 +44,7 @@ class SafetensorsFile {
   std::unique_ptr<State> state_;
 };
 
-/// Opens `dir`/model.safetensors or, when there is an index, all shards that model.safetensors.index.json names.
+/// Opens `dir`/model.safetensors or, when there is none, all shards that model.safetensors.index.json names: the order of transformers.
 /// Throws UserError when neither exists, a shard leaves the directory, or the index and the shards disagree.
 std::vector<SafetensorsFile> open_checkpoint(const std::string& dir);
 

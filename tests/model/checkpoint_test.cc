@@ -1,7 +1,6 @@
-// Files: safetensors (written, read, sharded, corrupt), checkpoint directories and weight snapshots.
+// Files: safetensors (written, read, sharded, corrupt) and checkpoint directories; fresh weights.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -14,7 +13,6 @@
 #include "core/line_reader.h"
 #include "model/checkpoint_dir.h"
 #include "model/safetensors.h"
-#include "model/weight_snapshot.h"
 #include "tests/model/tiny_model.h"
 
 namespace longbow::model {
@@ -200,6 +198,14 @@ TEST_F(Checkpoint, ReadsShards) {
   expect_refused([&] { load(Json::object()); }, {"weight_map"});
 }
 
+// A model saved over a sharded one leaves the old index behind: what was saved counts, as in transformers.
+TEST_F(Checkpoint, OneWholeFileWinsOverAnIndex) {
+  const TinyModel model(tiny_config(8));
+  write("model.safetensors.index.json", R"({"weight_map": {"model.norm.weight": "a.safetensors"}})");
+  save_weights(dir_, model.layout, model.weights, DType::f32);
+  EXPECT_EQ(rounded_to(load_weights(dir_, model.config, model.layout), DType::f32), rounded_to(model.weights, DType::f32));
+}
+
 TEST_F(Checkpoint, DirectoryIsWholeAndReadsBack) {
   const TinyModel model(tiny_config(8));
   fs::create_directories(path("source"));
@@ -216,103 +222,6 @@ TEST_F(Checkpoint, DirectoryIsWholeAndReadsBack) {
   EXPECT_EQ(rounded_to(load_weights(path("deep/out"), config, model.layout), DType::f32), rounded_to(model.weights, DType::bf16));
   write("file", "");
   EXPECT_THROW(save_checkpoint_dir(path("file/out"), model.config, model.layout, model.weights, DType::bf16, ""), UserError);
-}
-
-/// A snapshot's values as f32.
-Weights values_of(const Snapshot& snapshot, std::int64_t size) {
-  Weights weights{kernels::Buffer<float>(size)};
-  for (std::int64_t i = 0; i < size; ++i) {
-    weights.values[i] =
-        snapshot.values.dtype() == DType::f32 ? snapshot.values.floats()[i] : kernels::to_float(snapshot.values.halves()[i]);
-  }
-  return weights;
-}
-
-TEST_F(Checkpoint, SnapshotRoundTrips) {
-  TinyModel model(tiny_config(8));
-  model.weights.values[5] = 1 + 0x1p-9f;  // a tie, and values that are no numbers
-  model.weights.values[6] = std::numeric_limits<float>::infinity();
-  for (const DType dtype : {DType::f32, DType::bf16}) {
-    write_snapshot(model.pool, path("weights"), model.layout, model.weights.values.data(), dtype, 42);
-    const Snapshot snapshot = read_snapshot(model.pool, path("weights"), model.layout);
-    EXPECT_EQ(snapshot.policy_version, 42);
-    EXPECT_EQ(snapshot.bytes, 48 + model.layout.total * kernels::size_of(dtype) + 8);
-    EXPECT_EQ(snapshot.bytes, static_cast<std::int64_t>(fs::file_size(path("weights"))));
-    EXPECT_EQ(rounded_to(values_of(snapshot, model.layout.total), DType::f32), rounded_to(model.weights, dtype));
-  }
-}
-
-TEST_F(Checkpoint, ASnapshotThatIsReadIsNeverOverwritten) {
-  TinyModel model(tiny_config(8));
-  const auto publish = [&](std::int64_t version) {
-    model.weights.values[0] = static_cast<float>(version);
-    write_snapshot(model.pool, path("weights"), model.layout, model.weights.values.data(), DType::bf16, version);
-  };
-  const auto file_number = [&](const std::string& name) {
-    struct stat status {};
-    EXPECT_EQ(::stat(path(name).c_str(), &status), 0);
-    return status.st_ino;
-  };
-  publish(1);
-  const auto first_file = file_number("weights");
-  publish(2);
-  EXPECT_EQ(file_number("weights.spare"), first_file);
-  publish(3);
-  EXPECT_EQ(file_number("weights"), first_file);  // its pages are used again …
-  const Snapshot held = read_snapshot(model.pool, path("weights"), model.layout);
-  for (const std::int64_t version : {4, 5, 6}) publish(version);
-  EXPECT_EQ(held.policy_version, 3);  // … but not while somebody reads them
-  EXPECT_EQ(values_of(held, model.layout.total).values[0], 3.0f);
-  const Snapshot newest = read_snapshot(model.pool, path("weights"), model.layout);
-  EXPECT_EQ(newest.policy_version, 6);
-  EXPECT_EQ(values_of(newest, model.layout.total).values[0], 6.0f);
-}
-
-TEST_F(Checkpoint, RoundedWeightsPackToTheSameBitsAsWeightsRoundedByTheModel) {
-  const TinyModel model(tiny_config(8));
-  write_snapshot(model.pool, path("weights"), model.layout, model.weights.values.data(), DType::bf16, 1);
-  PackedModel from_snapshot = model.packed(DType::bf16);
-  kernels::Buffer<float> zeros(model.layout.total);
-  from_snapshot.update(model.pool, zeros.data());
-  from_snapshot.update(model.pool, read_snapshot(model.pool, path("weights"), model.layout).values);
-  const PackedModel expected = model.packed(DType::bf16);
-  const auto same = [](const kernels::PackedMatrix& a, const kernels::PackedMatrix& b) {
-    return a.bytes() == b.bytes() && std::memcmp(a.panels(), b.panels(), a.bytes()) == 0;
-  };
-  EXPECT_TRUE(same(from_snapshot.head(), expected.head()));
-  for (std::size_t i = 0; i < expected.layers().size(); ++i) {
-    const PackedModel::Layer &a = from_snapshot.layers()[i], &b = expected.layers()[i];
-    EXPECT_TRUE(same(a.qkv, b.qkv) && same(a.o, b.o) && same(a.gate_up, b.gate_up) && same(a.down, b.down)) << i;
-    EXPECT_EQ(std::memcmp(a.input_norm, b.input_norm, sizeof(float) * model.config.hidden_size), 0);
-  }
-  EXPECT_EQ(std::memcmp(from_snapshot.embedding(), expected.embedding(), sizeof(float) * 61 * 32), 0);
-}
-
-TEST_F(Checkpoint, SnapshotRefusesTruncationBitFlipsAndOtherModels) {
-  const TinyModel model(tiny_config(8));
-  write_snapshot(model.pool, path("weights"), model.layout, model.weights.values.data(), DType::bf16, 1);
-  const std::string bytes = read_file(path("weights"));
-  const auto parse = [&](const std::string& text) {
-    return parse_snapshot(model.pool, std::make_shared<const std::string>(text), "test", model.layout);
-  };
-  EXPECT_EQ(parse(bytes).policy_version, 1);
-  Rng rng(1, {1});
-  for (int i = 0; i < 200; ++i) {
-    const std::size_t size = i < 60 ? i : rng.below(bytes.size());
-    EXPECT_THROW(parse(bytes.substr(0, size)), UserError) << size;
-  }
-  EXPECT_THROW(parse(bytes + "x"), UserError);
-  for (int i = 0; i < 1000; ++i) {  // every bit of the header, then bits of values and checksum
-    std::string flipped = bytes;
-    const std::size_t bit = i < 48 * 8 ? i : rng.below(bytes.size() * 8);
-    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
-    EXPECT_THROW(parse(flipped), UserError) << "bit " << bit;
-  }
-  ModelConfig other = tiny_config(8);
-  other.intermediate_size = 64;
-  expect_refused([&] { read_snapshot(model.pool, path("weights"), ParameterLayout(other)); }, {"another (layout hash differs)", "weights"});
-  // The window is not part of the weights: a model whose window grows reads them all the same.
-  EXPECT_EQ(layout_hash(ParameterLayout(tiny_config(64))), layout_hash(model.layout));
 }
 
 TEST(Init, FollowsItsScheme) {

@@ -51,6 +51,9 @@ TEST(Config, LayerLayouts) {
        "SfSf", 8},
       {R"({"layer_types": ["full_attention", "full_attention", "full_attention", "full_attention"]})", "FFFf", 0},
       {R"({"model_type": "llama"})", "FFFF", 0},
+      {R"({"model_type": "llama", "sliding_window": 8, "use_sliding_window": false, "no_rope_layers": [1, 1, 1, 1],
+           "layer_types": ["full_attention", "full_attention", "full_attention", "full_attention"]})",
+       "FFFF", 0},
   };
   for (const Case& test : cases) {
     SCOPED_TRACE(test.changes);
@@ -137,6 +140,13 @@ TEST(Config, RefusesWithThePointer) {
       {R"({"layer_types": ["sliding_attention", "full_attention", "full_attention", "full_attention"], "sliding_window": 8})",
        "/layer_types/0: expected full_attention, as use_sliding_window is false"},
       {R"({"use_sliding_window": true, "sliding_window": 0})", "/sliding_window: expected an integer in [1,"},
+      {R"({"model_type": "llama", "use_sliding_window": true, "sliding_window": 8})", "/use_sliding_window: expected false"},
+      {R"({"model_type": "llama", "no_rope_layers": [1, 1, 1, 0]})",
+       "/no_rope_layers: expected RoPE in every layer of a llama, got [1, 1, 1, 0]"},
+      {R"({"model_type": "llama", "no_rope_layer_interval": 4})", "/no_rope_layer_interval"},
+      {R"({"model_type": "llama", "layer_types": ["sliding_attention", "full_attention", "full_attention", "full_attention"]})",
+       "/layer_types: expected full_attention in every layer of a llama"},
+      {R"({"model_type": "llama", "layer_types": "full_attention"})", "/layer_types"},
       {R"({"eos_token_id": 100})", "/eos_token_id: expected a token id below vocab_size = 100, got 100"},
       {R"({"eos_token_id": [1, -1]})", "/eos_token_id"},
   };
