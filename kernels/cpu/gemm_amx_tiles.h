@@ -5,8 +5,6 @@
 // load<t>(from, row_distance), store<t>(to, row_distance) and multiply<c, a, b>(), c += a · b. A row of a register has 64 bytes.
 #pragma once
 
-#include <utility>
-
 #include "kernels/cpu/gemm.h"
 
 namespace longbow::kernels {
@@ -42,13 +40,6 @@ void begin_tiles(int rows) {
     config.rows[t] = static_cast<std::uint8_t>(t <= kSums ? rows : kStripRows);
   }
   Tiles::configure(config);
-}
-
-// Calls body.operator()<0>() to <count - 1>.
-template <int count, class Body>
-inline void unrolled(const Body& body) {
-  [&]<int... i>(std::integer_sequence<int, i...>) { (body.template operator()<i>(), ...); }
-  (std::make_integer_sequence<int, count>());
 }
 
 [[gnu::noinline]] inline void copy_part(const float* from, std::int64_t from_stride, float* to, std::int64_t to_stride, std::int64_t rows,
@@ -98,41 +89,64 @@ class Sum {
   bool whole_;
 };
 
+template <class Tiles, int strips, int panels, int t = 0>
+inline void load_sums(const TileProduct& p, std::int64_t column) {
+  Sum<Tiles>(p, t / panels, column + t % panels * kPanelWidth).template load<t>(p.accumulate);
+  if constexpr (t + 1 < strips * panels) load_sums<Tiles, strips, panels, t + 1>(p, column);
+}
+
+template <class Tiles, int strips, int panels, int t = 0>
+inline void store_sums(const TileProduct& p, std::int64_t column) {
+  Sum<Tiles>(p, t / panels, column + t % panels * kPanelWidth).template store<t>();
+  if constexpr (t + 1 < strips * panels) store_sums<Tiles, strips, panels, t + 1>(p, column);
+}
+
+template <class Tiles, int strips>
+inline void load_a(const std::uint8_t* a) {
+  Tiles::template load<kSums>(a, 64);
+  if constexpr (strips == 2) Tiles::template load<kSums + 1>(a + kTileBytes, 64);
+}
+
+// Panel i and those after it times the strips in registers.
+template <class Tiles, int strips, int panels, int i = 0>
+inline void multiply_panels(const std::uint8_t* b, std::int64_t panel_distance) {
+  constexpr int kB = kPanelIn<strips, i>;
+  Tiles::template load<kB>(b, 64);
+  Tiles::template multiply<i, kSums, kB>();
+  if constexpr (strips == 2) Tiles::template multiply<panels + i, kSums + 1, kB>();
+  if constexpr (i + 1 < panels) multiply_panels<Tiles, strips, panels, i + 1>(b + panel_distance, panel_distance);
+}
+
+// Into the second-level cache.
+inline void fetch_tile(const std::uint8_t* tile) {
+  asm("" : "+r"(tile));  // one address: else the loop around keeps each line's distance from the first panel in a register
+  for (int line = 0; line < kTileBytes; line += 64) __builtin_prefetch(tile + line, 0, 2);
+}
+
 template <class Tiles, int strips, int panels>
 void multiply_block(const TileProduct& p, std::int64_t first_column) {
   static_assert(strips * panels <= kSums);
-  const auto sum = [&](int s, int i) { return Sum<Tiles>(p, s, first_column + i * kPanelWidth); };
-  unrolled<strips * panels>([&]<int t>() { sum(t / panels, t % panels).template load<t>(p.accumulate); });
-
+  load_sums<Tiles, strips, panels>(p, first_column);
+  const std::int64_t a_bytes = p.a_rows * std::int64_t{64};  // for a tile's steps
+  const std::int64_t distance = p.panel_distance;
   const auto* a = static_cast<const std::uint8_t*>(p.a);
-  const std::uint8_t* b = p.b + first_column / kPanelWidth * p.panel_distance;
-  const std::int64_t a_tile_bytes = p.a_rows * std::int64_t{64};
-  const auto step = [&](const std::uint8_t* tile_b, std::int64_t distance) {
-    unrolled<strips>([&]<int s>() { Tiles::template load<kSums + s>(a + s * kTileBytes, 64); });
-    unrolled<panels>([&]<int i>() {
-      Tiles::template load<kPanelIn<strips, i>>(tile_b + i * distance, 64);
-      unrolled<strips>([&]<int s>() { Tiles::template multiply<s * panels + i, kSums + s, kPanelIn<strips, i>>(); });
-    });
-    a += a_tile_bytes;
-  };
-
-  // The panels that are multiplied after these, into the second-level cache.
-  const std::uint8_t* next = nullptr;
-  if (p.stream) next = first_column + panels * kPanelWidth < p.columns ? b + panels * p.panel_distance : p.after;
-  const std::int64_t whole = p.steps / kTileSteps;
-  for (std::int64_t k = 0; k < whole; ++k) {
-    step(b + k * kTileBytes, p.panel_distance);
+  const std::uint8_t* b = p.b + first_column / kPanelWidth * distance;
+  const std::uint8_t* next = nullptr;  // the panels that are multiplied after these
+  if (p.stream) next = first_column + panels * kPanelWidth < p.columns ? b + panels * distance : p.after;
+  for (std::int64_t left = p.steps / kTileSteps; left > 0; --left, a += a_bytes, b += kTileBytes) {
+    load_a<Tiles, strips>(a);
+    multiply_panels<Tiles, strips, panels>(b, distance);
     if (next == nullptr) continue;
-    for (int i = 0; i < panels; ++i) {
-      for (int line = 0; line < kTileBytes; line += 64) __builtin_prefetch(next + i * p.panel_distance + k * kTileBytes + line, 0, 2);
-    }
+    for (int i = 0; i < panels; ++i) fetch_tile(next + i * distance);
+    next += kTileBytes;
   }
   if (const std::int64_t pairs = (p.steps % kTileSteps + 1) / 2; pairs > 0) {  // what follows in a panel is not ours
     alignas(64) std::uint8_t rest[panels * kTileBytes] = {};
-    for (int i = 0; i < panels; ++i) __builtin_memcpy(rest + i * kTileBytes, b + i * p.panel_distance + whole * kTileBytes, pairs * 64);
-    step(rest, kTileBytes);
+    for (int i = 0; i < panels; ++i) __builtin_memcpy(rest + i * kTileBytes, b + i * distance, pairs * 64);
+    load_a<Tiles, strips>(a);
+    multiply_panels<Tiles, strips, panels>(rest, kTileBytes);
   }
-  unrolled<strips * panels>([&]<int t>() { sum(t / panels, t % panels).template store<t>(); });
+  store_sums<Tiles, strips, panels>(p, first_column);
 }
 
 template <class Tiles>
