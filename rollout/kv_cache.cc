@@ -8,6 +8,8 @@
 namespace longbow::rollout {
 namespace {
 
+using kernels::KvBlocks;
+
 std::int64_t blocks_of(std::int64_t keys) { return (keys + kernels::kKeyBlock - 1) / kernels::kKeyBlock; }
 
 std::int64_t block_bytes(const kernels::AttentionShape& shape) {
@@ -16,26 +18,25 @@ std::int64_t block_bytes(const kernels::AttentionShape& shape) {
 
 std::int64_t prefix_slots(const kernels::AttentionShape& attention, const GroupCacheShape& shape) {
   const std::int64_t all = std::max<std::int64_t>(blocks_of(shape.prompt_tokens), 1);
-  return attention.window == 0 ? all : std::min(all, ring_slots(attention.window, std::min(shape.prefill_chunk, shape.prompt_tokens)));
+  return attention.window == 0 ? all
+                               : std::min(all, KvBlocks::ring_slots(attention.window, std::min(shape.prefill_chunk, shape.prompt_tokens)));
 }
 
 // The last token of a completion is never fed back, so a suffix holds one key less than the completion has tokens.
 std::int64_t suffix_blocks(const GroupCacheShape& shape) { return std::max<std::int64_t>(blocks_of(shape.max_completion_tokens - 1), 1); }
 
 bool suffix_is_ring(const kernels::AttentionShape& attention, const GroupCacheShape& shape) {
-  return attention.window > 0 && ring_slots(attention.window, 1) < suffix_blocks(shape);
+  return attention.window > 0 && KvBlocks::ring_slots(attention.window, 1) < suffix_blocks(shape);
 }
 
 }  // namespace
 
-std::int64_t ring_slots(int window, std::int64_t rows) { return blocks_of(window - 1 + rows) + 1; }
-
 std::int64_t group_cache_bytes(const model::ModelConfig& config, kernels::DType kv_dtype, const GroupCacheShape& shape) {
-  std::int64_t bytes = 0;
+  std::int64_t bytes = config.vocab_size * static_cast<std::int64_t>(sizeof(float));
   for (int layer = 0; layer < static_cast<int>(config.layers.size()); ++layer) {
     const auto attention = model::attention_shape(config, layer, kv_dtype);
     const std::int64_t whole = suffix_blocks(shape);
-    const std::int64_t suffix = suffix_is_ring(attention, shape) ? ring_slots(attention.window, 1) : whole + whole / 2;
+    const std::int64_t suffix = suffix_is_ring(attention, shape) ? KvBlocks::ring_slots(attention.window, 1) : whole + whole / 2;
     bytes += (prefix_slots(attention, shape) + shape.group_size * suffix) * block_bytes(attention);
   }
   return bytes;
@@ -43,7 +44,7 @@ std::int64_t group_cache_bytes(const model::ModelConfig& config, kernels::DType 
 
 std::int64_t PromptPrefix::bytes() const {
   auto bytes = static_cast<std::int64_t>(logits.size() * sizeof(float));
-  for (const kernels::KvBlocks& blocks : layers) bytes += blocks.bytes();
+  for (const KvBlocks& blocks : layers) bytes += blocks.bytes();
   return bytes;
 }
 
@@ -58,15 +59,15 @@ GroupCache::GroupCache(const model::ModelConfig& config, kernels::DType kv_dtype
   }
 }
 
-kernels::KvBlocks& GroupCache::suffix(int layer, std::int64_t sample_idx) {
-  std::vector<kernels::KvBlocks>& layers = suffix_[sample_idx];
+KvBlocks& GroupCache::suffix(int layer, std::int64_t sample_idx) {
+  std::vector<KvBlocks>& layers = suffix_[sample_idx];
   if (layers.empty()) {
     for (const kernels::AttentionShape& attention : attention_) {
-      const std::int64_t slots = suffix_is_ring(attention, shape_) ? ring_slots(attention.window, 1) : 1;
+      const std::int64_t slots = suffix_is_ring(attention, shape_) ? KvBlocks::ring_slots(attention.window, 1) : 1;
       layers.emplace_back(attention, slots, shape_.prompt_tokens);
     }
   }
-  kernels::KvBlocks& blocks = layers[layer];
+  KvBlocks& blocks = layers[layer];
   if (!suffix_is_ring(attention_[layer], shape_)) blocks.reserve_keys(blocks.num_keys() + 1);
   return blocks;
 }
@@ -74,7 +75,7 @@ kernels::KvBlocks& GroupCache::suffix(int layer, std::int64_t sample_idx) {
 std::int64_t GroupCache::bytes() const {
   std::int64_t bytes = prefix_->bytes();
   for (const auto& layers : suffix_) {
-    for (const kernels::KvBlocks& blocks : layers) bytes += blocks.bytes();
+    for (const KvBlocks& blocks : layers) bytes += blocks.bytes();
   }
   return bytes;
 }
@@ -101,8 +102,8 @@ void StepContext::attend(int layer, const float* qkv, std::int64_t rows, float* 
   segments_.clear();
   for (const Piece& piece : pieces_) {
     const bool decode = piece.sample_idx >= 0;
-    const kernels::KvBlocks* prefix = decode ? &piece.cache->prefix(layer) : nullptr;
-    kernels::KvBlocks& own = decode ? piece.cache->suffix(layer, piece.sample_idx) : piece.cache->prefix(layer);
+    const KvBlocks* prefix = decode ? &piece.cache->prefix(layer) : nullptr;
+    KvBlocks& own = decode ? piece.cache->suffix(layer, piece.sample_idx) : piece.cache->prefix(layer);
     const std::int64_t own_offset = own.num_keys();
     const float* row = qkv + piece.first_row * stride;
     own.append(pool_, row + key_offset, row + value_offset, piece.num_rows, stride);

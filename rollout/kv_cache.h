@@ -21,12 +21,8 @@ struct GroupCacheShape {
   std::int64_t prefill_chunk = 0;  // most prompt rows written at once
 };
 
-/// Slots of a ring that is written `rows` at a time and whose rows look back over `window` keys, themselves included:
-/// window - 1 + rows keys that start anywhere in a block.
-std::int64_t ring_slots(int window, std::int64_t rows);
-
-/// Upper bound of what a group's cache holds at its largest, in bytes: the prompt once, and group_size completions of full length.
-/// Suffixes of full layers grow by halves, so they count for one and a half times their keys. Admission and `plan` use it.
+/// Upper bound of what a group's cache holds at its largest, in bytes: the prompt once with its logits, and group_size completions of full
+/// length. Suffixes of full layers grow by halves, so they count for one and a half times their keys. Admission and `plan` use it.
 std::int64_t group_cache_bytes(const model::ModelConfig& config, kernels::DType kv_dtype, const GroupCacheShape& shape);
 
 /// A prompt's keys and values, and the logits of its last row: all that its completions need to begin. Groups with the same prompt share
