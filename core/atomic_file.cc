@@ -1,6 +1,7 @@
 #include "core/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -26,6 +27,19 @@ std::string folder_of(const std::string& path) {
   return folder.empty() ? "." : folder;
 }
 
+// Where the bytes go in the end: behind links, dangling ones too, so that a link stays one.
+std::string resolved(const std::string& path) {
+  constexpr int kMaxLinks = 40;  // as many as Linux follows
+  std::filesystem::path target = path;
+  std::error_code error;
+  for (int i = 0; i < kMaxLinks && std::filesystem::is_symlink(target, error); ++i) {
+    const std::filesystem::path next = std::filesystem::read_symlink(target, error);
+    if (error) return path;
+    target = target.parent_path() / next;  // `next` alone when it is absolute
+  }
+  return target.string();
+}
+
 // Unlike any other writer's name, in this process or another; hidden, so that no glob for *.jsonl picks up a half.
 std::string temporary_name(const std::string& path) {
   static std::atomic<int> counter{0};
@@ -35,8 +49,16 @@ std::string temporary_name(const std::string& path) {
 }  // namespace
 
 struct AtomicFile::State {
-  explicit State(std::string target) : path(std::move(target)), temporary(temporary_name(path)) {
-    descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  explicit State(const std::string& target) : path(resolved(target)) {
+    struct stat there {};
+    const bool exists = ::stat(path.c_str(), &there) == 0;
+    if (exists && S_ISDIR(there.st_mode)) throw UserError(concat("cannot write: expected a file, got a folder (", path, ")"));
+    if (exists && !S_ISREG(there.st_mode)) {  // a device or a pipe is written to; renaming would put a file in its place
+      descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    } else {
+      temporary = temporary_name(path);
+      descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    }
     if (descriptor < 0)
       throw UserError(concat("cannot write: expected a writable folder, got \"", std::strerror(errno), "\" (", path, ")"));
     buffer.resize(kBufferBytes);
@@ -54,7 +76,7 @@ struct AtomicFile::State {
     if (gzip) deflateEnd(&deflater);
     ZSTD_freeCStream(zstd);
     if (descriptor >= 0) ::close(descriptor);
-    if (!committed) ::unlink(temporary.c_str());
+    if (!committed && !temporary.empty()) ::unlink(temporary.c_str());
   }
 
   [[noreturn]] void fail(std::size_t pending) const {
@@ -114,7 +136,7 @@ struct AtomicFile::State {
     }
   }
 
-  std::string path, temporary;
+  std::string path, temporary;  // no temporary file: written in place
   int descriptor = -1;
   bool committed = false;
   bool gzip = false;
@@ -155,6 +177,10 @@ void AtomicFile::commit() {
     state.write_zstd("", ZSTD_e_end);
   } else {
     state.write_raw(state.buffer.data(), state.used);
+  }
+  if (state.temporary.empty()) {
+    state.committed = true;
+    return;
   }
   if (::fsync(state.descriptor) != 0) state.fail(0);
   const int closed = ::close(state.descriptor);

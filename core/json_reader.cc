@@ -31,16 +31,22 @@ class Builder {
   bool RawNumber(const char* digits, rapidjson::SizeType length, bool) {
     const std::string_view text(digits, length);
     const char* end = digits + length;
-    if (text.find_first_of(".eE") == std::string_view::npos) {
+    const bool is_integer = text.find_first_of(".eE") == std::string_view::npos;
+    if (is_integer) {
       std::int64_t value = 0;
       if (std::from_chars(digits, end, value).ec == std::errc()) return add(Json(value));
     }
     double value = 0;
     const std::from_chars_result result = std::from_chars(digits, end, value);
     if (result.ec == std::errc::result_out_of_range && !underflows(text)) return fail("bad JSON: number out of a double's range");
+    if (is_integer && !is_exact(value, text))
+      return fail("bad JSON: expected an integer of 64 bits, got a larger one; as a string it would keep");
     return add(Json(value));
   }
-  bool String(const char* text, rapidjson::SizeType length, bool) { return add(Json(std::string(text, length))); }
+  bool String(const char* text, rapidjson::SizeType length, bool) {
+    if (has_surrogate({text, length})) return fail(kLoneSurrogate);
+    return add(Json(std::string(text, length)));
+  }
   bool StartObject() { return open(Json::object()); }
   bool StartArray() { return open(Json::array()); }
   bool EndObject(rapidjson::SizeType) { return close(); }
@@ -48,6 +54,7 @@ class Builder {
   bool Key(const char* text, rapidjson::SizeType length, bool) {
     Frame& frame = stack_.back();
     frame.key.assign(text, length);
+    if (has_surrogate(frame.key)) return fail(kLoneSurrogate);
     if (is_duplicate(frame)) return fail(concat("duplicate key ", pointer()));
     return true;
   }
@@ -69,6 +76,23 @@ class Builder {
     std::string key;                        // of the member being read
     std::unordered_set<std::string> names;  // of a large object, so that a big vocabulary does not cost a square
   };
+
+  static constexpr const char* kLoneSurrogate = "bad JSON: the surrogate pair in string is invalid";
+
+  // RapidJSON checks what follows the first half of a pair, but takes a lone second half ("\udc00") for a character; it is no UTF-8.
+  static bool has_surrogate(std::string_view text) {
+    for (std::size_t at = text.find('\xED'); at != std::string_view::npos; at = text.find('\xED', at + 1)) {
+      if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xA0) return true;
+    }
+    return false;
+  }
+
+  // Whether a large integer survives as a double, as the 1e30 does that checkpoints write for "no limit". An id cut to 53 bits would not.
+  static bool is_exact(double value, std::string_view digits) {
+    char text[400];
+    const char* end = std::to_chars(text, text + sizeof(text), value, std::chars_format::fixed).ptr;
+    return std::string_view(text, end - text) == digits;
+  }
 
   // from_chars reports 1e-999 and 1e999 alike: the first is a harmless zero.
   static bool underflows(std::string_view text) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "core/errors.h"
 #include "core/log.h"
@@ -27,6 +28,11 @@ std::string_view fitting(std::string_view line, std::size_t columns) {
   return line;
 }
 
+bool can_redraw() {
+  const char* kind = std::getenv("TERM");
+  return ::isatty(STDERR_FILENO) == 1 && (kind == nullptr || std::string_view(kind) != "dumb");
+}
+
 std::size_t terminal_columns() {
   winsize size{};
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1u : 79u;
@@ -40,7 +46,7 @@ Progress::Progress(std::string what, std::int64_t total, std::string unit, std::
       unit_(std::move(unit)),
       done_before_(done_before),
       done_(done_before),
-      terminal_(::isatty(STDERR_FILENO) == 1),
+      terminal_(can_redraw()),
       interval_seconds_(terminal_ ? 0.1 : interval_seconds) {}
 
 Progress::~Progress() {

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <exception>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -88,6 +89,13 @@ struct ThreadPool::State {
       work_on(thread);
     }
   }
+
+  void end_workers() {
+    stop.store(true, std::memory_order_relaxed);
+    call.fetch_add(1, std::memory_order_release);
+    call.notify_all();
+    for (std::thread& worker : workers) worker.join();
+  }
 };
 
 ThreadPool::ThreadPool(int num_threads, bool pin) : state_(std::make_unique<State>()) {
@@ -95,7 +103,12 @@ ThreadPool::ThreadPool(int num_threads, bool pin) : state_(std::make_unique<Stat
   if (num_threads == 0) num_threads = processors.empty() ? 1 : static_cast<int>(processors.size());
   LONGBOW_CHECK_GE(num_threads, 1);
   for (int thread = 1; thread < num_threads; ++thread) {
-    state_->workers.emplace_back([state = state_.get(), thread] { state->worker_loop(thread); });
+    try {
+      state_->workers.emplace_back([state = state_.get(), thread] { state->worker_loop(thread); });
+    } catch (const std::system_error& error) {
+      state_->end_workers();
+      throw UserError(concat("threads: expected room for ", num_threads, ", got \"", error.code().message(), "\" after ", thread));
+    }
     if (pin && !processors.empty()) {
       cpu_set_t set;
       CPU_ZERO(&set);
@@ -105,12 +118,7 @@ ThreadPool::ThreadPool(int num_threads, bool pin) : state_(std::make_unique<Stat
   }
 }
 
-ThreadPool::~ThreadPool() {
-  state_->stop.store(true, std::memory_order_relaxed);
-  state_->call.fetch_add(1, std::memory_order_release);
-  state_->call.notify_all();
-  for (std::thread& worker : state_->workers) worker.join();
-}
+ThreadPool::~ThreadPool() { state_->end_workers(); }
 
 int ThreadPool::num_threads() const { return static_cast<int>(state_->workers.size()) + 1; }
 

@@ -2,12 +2,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/atomic_file.h"
@@ -257,6 +260,41 @@ TEST(AtomicFile, AWriteThatFindsNoRoomIsOneErrorAndLeavesNothing) {
   EXPECT_THAT(message, HasSubstr(folder.file("a")));
   EXPECT_EQ(read_file(folder.file("a")), "old");
   EXPECT_EQ(folder.num_entries(), 1u);
+}
+
+TEST(AtomicFile, APipeIsWrittenToAndStaysAPipe) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("pipe");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  std::string read;
+  std::thread reader([&] { read = read_file(path); });
+  write_file_atomically(path, "through");
+  reader.join();
+  EXPECT_EQ(read, "through");
+  EXPECT_TRUE(std::filesystem::is_fifo(path));
+  EXPECT_EQ(folder.num_entries(), 1u);
+}
+
+TEST(AtomicFile, ALinkStaysALink) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder.file("elsewhere"));
+  for (const char* name : {"there", "not_yet"}) {
+    if (std::string(name) == "there") write_raw(folder.file("elsewhere/there"), "old");
+    std::filesystem::create_symlink(std::string("elsewhere/") + name, folder.file(name));
+    write_file_atomically(folder.file(name), "new");
+    EXPECT_TRUE(std::filesystem::is_symlink(folder.file(name))) << name;
+    EXPECT_EQ(read_file(folder.file(std::string("elsewhere/") + name)), "new");
+  }
+}
+
+TEST(AtomicFile, AFolderInItsPlaceIsNamed) {
+  const TemporaryFolder folder;
+  try {
+    write_file_atomically(folder.path(), "x");
+    ADD_FAILURE() << "a folder was overwritten";
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("expected a file, got a folder (" + folder.path() + ")"));
+  }
 }
 
 TEST(AtomicFile, AMissingFolderIsNamed) {

@@ -105,6 +105,12 @@ TEST(Json, RefusesWithSourceLineAndColumn) {
       {"{\"a\": 1} // no", "recipe.json:1:10: ", "bad JSON"},
       {"\"\xC3\xA9\" x", "recipe.json:1:5: ", "bad JSON"},  // columns count characters
       {"\"\xFF\"", "recipe.json:1:", "encoding"},
+      {R"(["\ud83d\ude00", "\udc00"])", "recipe.json:1:", "surrogate"},
+      {R"({"\udfff": 1})", "recipe.json:1:", "surrogate"},
+      {R"("\ud83d")", "recipe.json:1:", "surrogate"},
+      {"{\"id\": 18446744073709551615}", "recipe.json:1:", "expected an integer of 64 bits"},
+      {"-9223372036854775809", "recipe.json:1:", "expected an integer of 64 bits"},
+      {std::string(400, '9'), "recipe.json:1:", "too big"},
       {"NaN", "recipe.json:1:1: ", "invalid value"},
       {"01", "recipe.json:1:2: ", "bad JSON"},
       {"1e999", "recipe.json:1:1: ", "too big"},

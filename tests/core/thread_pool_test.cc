@@ -1,9 +1,12 @@
 #include "core/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
+#include <iostream>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -82,6 +85,22 @@ TEST(ThreadPool, WorkersShareTheWork) {
     while (waiting < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   });
   EXPECT_EQ(waiting, 2);
+}
+
+// Where no further thread can be made, those that were must end, not the program.
+TEST(ThreadPoolDeathTest, MoreThreadsThanTheMachineHasRoomForIsOneError) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto make_too_many = [] {
+    rlimit room{std::size_t{1} << 30, std::size_t{1} << 30};
+    setrlimit(RLIMIT_AS, &room);
+    try {
+      const ThreadPool pool(100000);
+    } catch (const UserError& error) {
+      std::cerr << error.what() << "\n";
+      std::_Exit(3);
+    }
+  };
+  EXPECT_EXIT(make_too_many(), testing::ExitedWithCode(3), "threads: expected room for 100000, got \".+\" after [0-9]+");
 }
 
 }  // namespace
