@@ -214,7 +214,7 @@ std::vector<RewardResult> Judge::score(const std::vector<RewardQuery>& queries) 
   std::vector<RewardResult> results(queries.size());
   state_->enqueue(queries, results);
   while (!state_->waiting.empty() || state_->poster.num_active() > 0) {
-    if (interrupted()) throw UserError("interrupted while waiting for the judge");
+    if (interrupted()) throw Interrupted("interrupted while waiting for the judge");
     state_->send_ready();
     for (const auto& [index, reply] : state_->poster.wait(state_->next_wait())) {
       Job& job = state_->jobs[index];

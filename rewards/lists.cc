@@ -24,13 +24,14 @@ std::string_view without_bullet(std::string_view line) {
   return line;
 }
 
-List cut(std::string_view text, std::string_view separator) {
+List cut(std::string_view text, char separator) {
   List parts;
+  parts.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), separator)) + 1);
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(separator, begin), text.size());
     const std::string_view part = trim(text.substr(begin, end - begin));
     if (!part.empty()) parts.emplace_back(part);
-    begin = end + separator.size();
+    begin = end + 1;
   }
   return parts;
 }
@@ -78,7 +79,7 @@ std::vector<std::string_view> content_lines(std::string_view text) {
 std::optional<List> bracketed_list(std::string_view text) {
   text = trim(text);
   if (text.size() < 2 || text.front() != '[' || text.back() != ']') return std::nullopt;
-  return cut(text.substr(1, text.size() - 2), ",");
+  return cut(text.substr(1, text.size() - 2), ',');
 }
 
 List read_list(std::string_view text) {
@@ -91,7 +92,7 @@ List read_list(std::string_view text) {
   if (numbered.size() >= 2 || (!numbered.empty() && lines.size() == 1)) return numbered;
   if (lines.size() > 1 && lines.front().ends_with(':')) lines.erase(lines.begin());
   if (lines.size() == 1) {
-    for (const std::string_view separator : {">", ";", ","}) {
+    for (const char separator : {'>', ';', ','}) {
       List parts = cut(lines.front(), separator);
       if (parts.size() > 1) return parts;
     }

@@ -40,18 +40,10 @@ std::vector<List> gold_lists(const std::vector<std::string>& answers);
 std::string element_key(std::string_view element);
 List element_keys(const List& list);
 
-/// `compare(extraction, list)` gives a Comparison; the best of all gold lists is the result.
-template <class Compare>
-RewardResult best_over_lists(const RewardInput& input, Compare compare) {
-  const Extraction extraction = extract_answer(input.prediction);
-  if (!extraction.failure.empty()) return {0.0, "", extraction.failure};
-  if (extraction.text.empty()) return {0.0, "", "no answer"};
-  Comparison best{-1, ""};
-  for (const List& list : gold_lists(input.answers)) {
-    Comparison comparison = compare(extraction, list);
-    if (comparison.score > best.score) best = std::move(comparison);
-  }
-  return {best.score, shown(extraction.text), std::move(best.reason)};
+/// best_over the lists that the gold answers stand for.
+template <class Read, class Compare>
+RewardResult best_over_lists(const RewardInput& input, Read read, Compare compare) {
+  return best_over(input, gold_lists(input.answers), read, compare);
 }
 
 }  // namespace longbow::rewards

@@ -120,20 +120,30 @@ std::optional<Choice> choice_in(const Extraction& extraction, std::string_view p
   return leading_choice(plain);
 }
 
+// The one letter of an answer, or why there is none.
+struct Said {
+  char letter = 0;
+  std::string_view problem;
+};
+
+Said said_letter(const Extraction& extraction) {
+  const std::size_t size = extraction.text.size(), read = std::min(size, kMaxReadBytes);
+  const std::size_t begin = extraction.place == AnswerPlace::everything ? size - read : 0;  // free text answers at its end
+  const std::string plain = plain_math(std::string_view(extraction.text).substr(begin, read));
+  const std::optional<Choice> choice = choice_in(extraction, plain);
+  if (!choice) return {0, "no letter where an answer is said"};
+  if (wavers(*choice)) return {0, "more than one letter, or a hedge"};
+  return {choice->letter, ""};
+}
+
 }  // namespace
 
 RewardResult multiple_choice(const RewardInput& input) {
-  return best_over_answers(input, [](const Extraction& extraction, std::string_view gold) -> Comparison {
+  return best_over_answers(input, said_letter, [](const Said& said, std::string_view gold) -> Comparison {
     const std::optional<Choice> expected = leading_choice(gold);
     if (!expected) return {0, "the gold answer is no letter"};
-    const std::size_t size = extraction.text.size(), read = std::min(size, kMaxReadBytes);
-    const std::size_t begin = extraction.place == AnswerPlace::everything ? size - read : 0;  // free text answers at its end
-    const std::string plain = plain_math(std::string_view(extraction.text).substr(begin, read));
-    const std::optional<Choice> choice = choice_in(extraction, plain);
-    if (!choice) return {0, "no letter where an answer is said"};
-    if (wavers(*choice)) return {0, "more than one letter, or a hedge"};
-    return choice->letter == expected->letter ? Comparison{1, "the letter"}
-                                              : Comparison{0, std::string("another letter: ") + choice->letter};
+    if (said.letter == 0) return {0, std::string(said.problem)};
+    return said.letter == expected->letter ? Comparison{1, "the letter"} : Comparison{0, std::string("another letter: ") + said.letter};
   });
 }
 

@@ -32,6 +32,17 @@ std::string without_spaces(std::string_view text) {
   return compact;
 }
 
+// A number, or else the text in plain form; neither when nothing is left after normalisation or there is too much.
+struct Expression {
+  explicit Expression(std::string_view text) {
+    if (text.size() > kMaxExpressionBytes) return;
+    number = read_number(text);
+    if (!number && !normalize(text).empty()) plain = without_spaces(plain_math(text));
+  }
+  std::optional<Number> number;
+  std::string plain;
+};
+
 // Whether a fraction stands over nothing but zeros, which comparing two equal expressions would never notice.
 bool divides_by_zero(std::string_view expression) {
   const auto zeros_to = [&](std::size_t at, bool in_braces) {
@@ -48,38 +59,45 @@ bool divides_by_zero(std::string_view expression) {
   return false;
 }
 
-std::vector<std::string> codes(std::string_view text) {
-  std::vector<std::string> found;
-  std::string word;
-  const auto finish = [&] {
-    while (!word.empty() && word.back() == '-') word.pop_back();
-    if (word.find_first_of("0123456789") != std::string::npos) found.push_back(word);
-    word.clear();
-  };
-  for (std::size_t at = 0; at < text.size();) {
-    const char32_t c = next_code_point(text, at);
-    if (is_invisible(c)) continue;
-    const bool inner_hyphen = c == '-' && !word.empty();
-    if (inner_hyphen || c == '_' || !(is_space(c) || is_punctuation(c))) {
-      append_utf8(to_lower(c), word);  // letters of any script: a code glued to one is another word
-    } else {
-      finish();
+// The first code of a text, and whether a different one follows.
+struct Codes {
+  explicit Codes(std::string_view text) {
+    std::string word;
+    for (std::size_t at = 0; at <= text.size() && !several;) {
+      const char32_t c = at < text.size() ? next_code_point(text, at) : (++at, U' ');
+      const CharKind kind = kind_of(c);
+      if (kind == CharKind::invisible) continue;
+      const bool inner_hyphen = c == '-' && !word.empty();
+      if (inner_hyphen || c == '_' || kind == CharKind::content) {
+        append_utf8(to_lower(c), word);  // letters of any script: a code glued to one is another word
+      } else if (!word.empty()) {
+        take(word);
+        word.clear();
+      }
     }
   }
-  finish();
-  return found;
-}
+  void take(std::string& word) {
+    word.resize(word.find_last_not_of('-') + 1);
+    if (word.find_first_of("0123456789") == std::string::npos) return;
+    several = !first.empty() && word != first;
+    if (first.empty()) first = word;
+  }
+  std::string first;
+  bool several = false;
+};
 
 }  // namespace
 
 RewardResult numeric(const RewardInput& input) {
   const double tolerance = relative_tolerance(input.params);
-  return best_over_answers(input, [&](const Extraction& extraction, std::string_view gold) -> Comparison {
+  const auto read = [](const Extraction& extraction) -> std::optional<Number> {
+    if (extraction.text.size() > kMaxExpressionBytes) return std::nullopt;
+    const std::optional<Number> number = read_number(extraction.text);
+    return number ? number : read_only_number(extraction.text);
+  };
+  return best_over_answers(input, read, [&](const std::optional<Number>& number, std::string_view gold) -> Comparison {
     const std::optional<Number> expected = read_number(gold);
     if (!expected) return {0, "the gold answer is no number"};
-    if (extraction.text.size() > kMaxExpressionBytes) return {0, "too long for a number"};
-    std::optional<Number> number = read_number(extraction.text);
-    if (!number) number = read_only_number(extraction.text);
     if (!number) return {0, "the answer is not one number"};
     if (*number == *expected) return {1, "equal"};
     return number->within(*expected, tolerance) ? Comparison{1, "within the tolerance"} : Comparison{0, "another number"};
@@ -87,27 +105,25 @@ RewardResult numeric(const RewardInput& input) {
 }
 
 RewardResult math(const RewardInput& input) {
-  return best_over_answers(input, [](const Extraction& extraction, std::string_view gold) -> Comparison {
-    if (extraction.text.size() > kMaxExpressionBytes) return {0, "too long for an expression"};
-    const std::optional<Number> number = read_number(extraction.text), expected = read_number(gold);
-    if (number && expected) return *number == *expected ? Comparison{1, "equal"} : Comparison{0, "another number"};
-    if (number || expected) return {0, number ? "a number where none is expected" : "not a number"};
-    if (normalize(gold).empty() || normalize(extraction.text).empty()) return {0, "empty after normalisation"};
-    const std::string left = without_spaces(plain_math(extraction.text)), right = without_spaces(plain_math(gold));
-    if (left.empty() || left != right) return {0, "not the same expression"};
-    return divides_by_zero(left) ? Comparison{0, "divides by zero"} : Comparison{1, "the same expression"};
+  const auto read = [](const Extraction& extraction) { return Expression(extraction.text); };
+  return best_over_answers(input, read, [](const Expression& answer, std::string_view gold_text) -> Comparison {
+    const Expression gold(gold_text);
+    if (answer.number && gold.number) return *answer.number == *gold.number ? Comparison{1, "equal"} : Comparison{0, "another number"};
+    if (answer.number || gold.number) return {0, answer.number ? "a number where none is expected" : "not a number"};
+    if (answer.plain.empty() || gold.plain.empty()) return {0, "empty, or too long for an expression"};
+    if (answer.plain != gold.plain) return {0, "not the same expression"};
+    return divides_by_zero(answer.plain) ? Comparison{0, "divides by zero"} : Comparison{1, "the same expression"};
   });
 }
 
 RewardResult key_code(const RewardInput& input) {
-  return best_over_answers(input, [](const Extraction& extraction, std::string_view gold) -> Comparison {
-    const std::vector<std::string> expected = codes(gold), found = codes(extraction.text);
-    if (expected.size() != 1) return {0, "the gold answer is not one code"};
-    if (found.empty()) return {0, "no code"};
-    for (const std::string& code : found) {
-      if (code != found.front()) return {0, "more than one code"};
-    }
-    return found.front() == expected.front() ? Comparison{1, "the code"} : Comparison{0, "another code"};
+  const auto read = [](const Extraction& extraction) { return Codes(extraction.text); };
+  return best_over_answers(input, read, [](const Codes& answer, std::string_view gold_text) -> Comparison {
+    const Codes gold(gold_text);
+    if (gold.first.empty() || gold.several) return {0, "the gold answer is not one code"};
+    if (answer.first.empty()) return {0, "no code"};
+    if (answer.several) return {0, "more than one code"};
+    return answer.first == gold.first ? Comparison{1, "the code"} : Comparison{0, "another code"};
   });
 }
 

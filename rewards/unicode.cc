@@ -66,11 +66,11 @@ bool within(char32_t c, char32_t first, char32_t last) { return c >= first && c 
 
 }  // namespace
 
-char32_t next_code_point(std::string_view text, std::size_t& at) {
+char32_t next_beyond_ascii(std::string_view text, std::size_t& at) {
   const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   const unsigned lead = byte(at);
-  const int length = lead < 0x80 ? 1 : within(lead, 0xC2, 0xDF) ? 2 : within(lead, 0xE0, 0xEF) ? 3 : within(lead, 0xF0, 0xF4) ? 4 : 0;
-  char32_t value = length == 1 ? lead : lead & (0x7Fu >> length);
+  const int length = within(lead, 0xC2, 0xDF) ? 2 : within(lead, 0xE0, 0xEF) ? 3 : within(lead, 0xF0, 0xF4) ? 4 : 0;
+  char32_t value = lead & (0x7Fu >> length);
   for (int i = 1; i < length; ++i) {
     if ((byte(at + i) & 0xC0u) != 0x80u) {
       ++at;
@@ -79,17 +79,15 @@ char32_t next_code_point(std::string_view text, std::size_t& at) {
     value = (value << 6) | (byte(at + i) & 0x3Fu);
   }
   // Overlong forms, surrogates and what lies beyond Unicode have well-formed tails, so only their value gives them away.
-  const bool valid = length == 1 || length == 2 || (length == 3 && value >= 0x800 && !within(value, 0xD800, 0xDFFF)) ||
-                     (length == 4 && within(value, 0x10000, 0x10FFFF));
+  const bool valid =
+      length == 2 || (length == 3 && value >= 0x800 && !within(value, 0xD800, 0xDFFF)) || (length == 4 && within(value, 0x10000, 0x10FFFF));
   at += valid ? length : 1;
   return valid ? value : kReplacement;
 }
 
-void append_utf8(char32_t c, std::string& out) {
+void append_beyond_ascii(char32_t c, std::string& out) {
   const auto tail = [&](int shift) { out += static_cast<char>(0x80 | ((c >> shift) & 0x3F)); };
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
+  if (c < 0x800) {
     out += static_cast<char>(0xC0 | (c >> 6));
     tail(0);
   } else if (c < 0x10000) {
@@ -101,8 +99,7 @@ void append_utf8(char32_t c, std::string& out) {
   }
 }
 
-char32_t to_lower(char32_t c) {
-  if (c < 0x80) return within(c, 'A', 'Z') ? c + 32 : c;
+char32_t to_lower_beyond_ascii(char32_t c) {
   // Runs of alternating letters interleave, so the right one is among the few that start at or before `c`.
   const auto* after = std::upper_bound(std::begin(kLowerCaseRuns), std::end(kLowerCaseRuns), c,
                                        [](char32_t value, const LowerCaseRun& run) { return value < run.first; });
@@ -113,24 +110,23 @@ char32_t to_lower(char32_t c) {
   return c;
 }
 
-bool is_space(char32_t c) {
-  return c == ' ' || within(c, 0x09, 0x0D) || within(c, 0x1C, 0x1F) || c == 0x85 || c == 0xA0 || c == 0x1680 || within(c, 0x2000, 0x200A) ||
-         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
-}
-
-bool is_invisible(char32_t c) {
-  return (c < 0x20 && !is_space(c)) || (within(c, 0x7F, 0x9F) && c != 0x85) || c == 0xAD || c == 0x34F || c == 0x61C || c == 0x115F ||
-         c == 0x1160 || within(c, 0x17B4, 0x17B5) || within(c, 0x180B, 0x180F) || within(c, 0x200B, 0x200F) || within(c, 0x202A, 0x202E) ||
-         within(c, 0x2060, 0x206F) || c == 0x3164 || within(c, 0xFE00, 0xFE0F) || c == 0xFEFF || c == 0xFFA0 || within(c, 0xFFF9, 0xFFFB) ||
-         within(c, 0xE0000, 0xE0FFF);
-}
-
-bool is_punctuation(char32_t c) {
-  return within(c, '!', '/') || within(c, ':', '@') || within(c, '[', '`') || within(c, '{', '~') || c == 0xA1 || c == 0xAB || c == 0xB4 ||
-         c == 0xB7 || c == 0xBB || c == 0xBF || within(c, 0x2BB, 0x2BD) || within(c, 0x2010, 0x2027) || within(c, 0x2030, 0x205E) ||
-         c == 0x2212 || within(c, 0x3001, 0x3003) || within(c, 0x3008, 0x3011) || within(c, 0x3014, 0x301F) || within(c, 0xFE10, 0xFE19) ||
-         within(c, 0xFE30, 0xFE6B) || within(c, 0xFF01, 0xFF0F) || within(c, 0xFF1A, 0xFF20) || within(c, 0xFF3B, 0xFF40) ||
-         within(c, 0xFF5B, 0xFF65);
+CharKind kind_beyond_ascii(char32_t c) {
+  if (c == 0x85 || c == 0xA0 || c == 0x1680 || within(c, 0x2000, 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
+      c == 0x3000) {
+    return CharKind::space;
+  }
+  if (within(c, 0x80, 0x9F) || c == 0xAD || c == 0x34F || c == 0x61C || c == 0x115F || c == 0x1160 || within(c, 0x17B4, 0x17B5) ||
+      within(c, 0x180B, 0x180F) || within(c, 0x200B, 0x200F) || within(c, 0x202A, 0x202E) || within(c, 0x2060, 0x206F) || c == 0x3164 ||
+      within(c, 0xFE00, 0xFE0F) || c == 0xFEFF || c == 0xFFA0 || within(c, 0xFFF9, 0xFFFB) || within(c, 0xE0000, 0xE0FFF)) {
+    return CharKind::invisible;
+  }
+  if (c == 0xA1 || c == 0xAB || c == 0xB4 || c == 0xB7 || c == 0xBB || c == 0xBF || within(c, 0x2BB, 0x2BD) || within(c, 0x2010, 0x2027) ||
+      within(c, 0x2030, 0x205E) || c == 0x2212 || within(c, 0x3001, 0x3003) || within(c, 0x3008, 0x3011) || within(c, 0x3014, 0x301F) ||
+      within(c, 0xFE10, 0xFE19) || within(c, 0xFE30, 0xFE6B) || within(c, 0xFF01, 0xFF0F) || within(c, 0xFF1A, 0xFF20) ||
+      within(c, 0xFF3B, 0xFF40) || within(c, 0xFF5B, 0xFF65)) {
+    return CharKind::punctuation;
+  }
+  return CharKind::content;
 }
 
 std::string ascii_lower(std::string_view text) {
@@ -142,7 +138,10 @@ std::string ascii_lower(std::string_view text) {
 }
 
 std::string_view trim(std::string_view text) {
-  const auto empty = [](char32_t c) { return is_space(c) || is_invisible(c); };
+  const auto empty = [](char32_t c) {
+    const CharKind kind = kind_of(c);
+    return kind == CharKind::space || kind == CharKind::invisible;
+  };
   std::size_t begin = 0;
   for (std::size_t at = 0; at < text.size(); begin = at) {
     if (!empty(next_code_point(text, at))) break;

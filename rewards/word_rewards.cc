@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 
 #include "core/errors.h"
 #include "rewards/normalize.h"
@@ -33,17 +32,17 @@ struct Side {
   Words words;
 };
 
-// best_over_answers for a comparison of words, which are made once for all aliases; nothing is compared with an empty side.
+// best_over_answers for a comparison of words; nothing is compared with an empty side.
 template <class Compare>
 RewardResult best_over_words(const RewardInput& input, Compare compare) {
-  std::optional<Side> answer;
-  return best_over_answers(input, [&](const Extraction& extraction, std::string_view gold_text) -> Comparison {
-    if (!answer) answer.emplace(extraction.text);
-    const Side gold(gold_text);
-    if (gold.words.empty()) return {0, "the gold answer is empty after normalisation"};
-    if (answer->words.empty()) return {0, "the answer is empty after normalisation"};
-    return compare(*answer, gold);
-  });
+  return best_over_answers(
+      input, [](const Extraction& extraction) { return Side(extraction.text); },
+      [&](const Side& answer, std::string_view gold_text) -> Comparison {
+        const Side gold(gold_text);
+        if (gold.words.empty()) return {0, "the gold answer is empty after normalisation"};
+        if (answer.words.empty()) return {0, "the answer is empty after normalisation"};
+        return compare(answer, gold);
+      });
 }
 
 Comparison compare_exactly(const Side& answer, const Side& gold) {

@@ -112,6 +112,14 @@ TEST(SetF1, AnythingElseIsAParseFailure) {
   }
 }
 
+TEST(SetF1, LongListsAreCountedExactly) {
+  constexpr int kElements = 60'000;
+  std::string list;
+  for (int i = 0; i < 2 * kElements; ++i) list += concat(i % kElements, ".5, ");  // each twice
+  expect_scores("set_f1", {{"Final Answer: [" + list + "x]", {"0.5", "77.5", "775", "x"}, 2.0 * 3 / (4 + kElements + 1)},
+                           {"Final Answer: [" + list + "]", {"[1.5, 2.5]", "[" + list + "]"}, 1}});
+}
+
 TEST(Ndcg, GainFallsWithTheRank) {
   const std::vector<std::string> gold{"alpha", "beta", "gamma"};
   const double ideal = 3 + 2 / std::log2(3) + 0.5;
@@ -178,6 +186,15 @@ TEST(TableRows, MultisetJaccard) {
                                 });
   }
   expect_scores("table_rows", {{"a, b\nc, d", {"x\ny", "c, d\na, b"}, 1}, {"| |", {"| |"}, 0}});
+}
+
+TEST(TableRows, LongTablesAreCountedExactly) {
+  constexpr int kRows = 30'000;
+  std::string table;
+  for (int i = 0; i < kRows; ++i) table += concat("city ", i % 1000, " | -", i % 1000, ".5\n");
+  expect_scores("table_rows", {{table, {table}, 1},
+                               {table + "city 7 | 7.5", {table}, kRows / (kRows + 1.0)},
+                               {table, {"city 7 | -7.5", "city 7 | -7.5", "city 7 | 7.5"}, 2.0 / (kRows + 1)}});
 }
 
 TEST(ContextFbeta, AddsUpAsPublished) {
