@@ -57,7 +57,7 @@ std::optional<Choice> leading_choice(std::string_view text) {
   const std::string_view rest = text.substr(1);
   if (rest.empty()) return bracketed ? std::nullopt : std::optional(Choice{letter, rest});
   if (bracketed) return is_one_of(rest[0], ")]}") ? std::optional(Choice{letter, rest.substr(1)}) : std::nullopt;
-  if (rest[0] == ')' || (upper && is_one_of(rest[0], ".:,;\n\"`"))) return Choice{letter, rest.substr(1)};
+  if (rest[0] == ')' || (upper && is_one_of(rest[0], ".:,;!\n\"`"))) return Choice{letter, rest.substr(1)};
   if (!upper) return trim(skip(rest, ".\"`")).empty() ? std::optional(Choice{letter, rest}) : std::nullopt;
   if (rest[0] != ' ') return std::nullopt;
   const std::string_view next = leading_word(skip(rest, " "));
@@ -97,17 +97,24 @@ bool wavers(const Choice& choice) {
   return false;
 }
 
-// The last statement "answer is X" or "answer: X" in free text that names a letter.
-std::optional<Choice> anchored_choice(std::string_view text) {
-  const std::string lower = ascii_lower(text);
+// The last statement "NOUN is X" or "NOUN: X" in free text that names a letter. `lower`: the text in lower case.
+std::optional<Choice> choice_after(std::string_view noun, std::string_view text, const std::string& lower) {
   std::size_t anchor = lower.size();
   for (int i = 0; i < kMaxAnchors && anchor > 0; ++i) {
-    anchor = lower.rfind("answer", anchor - 1);
+    anchor = lower.rfind(noun, anchor - 1);
     if (anchor == std::string::npos) return std::nullopt;
-    std::string_view after = skip(text.substr(anchor + 6), " ");
+    std::string_view after = skip(text.substr(anchor + noun.size()), " ");
     const bool is = is_word(leading_word(after), "is");
     if (!is && !after.starts_with(':')) continue;
     if (const auto choice = leading_choice(is ? after.substr(2) : after)) return choice;
+  }
+  return std::nullopt;
+}
+
+std::optional<Choice> anchored_choice(std::string_view text) {
+  const std::string lower = ascii_lower(text);
+  for (const std::string_view noun : {"answer", "correct option", "correct choice", "best option", "best choice"}) {
+    if (const auto choice = choice_after(noun, text, lower)) return choice;
   }
   return std::nullopt;
 }

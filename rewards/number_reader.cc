@@ -228,7 +228,7 @@ bool is_unit(std::string_view text) {
     const char c = text[at];
     if (is_letter(c)) {
       word += c;
-    } else if (c == ' ' || c == '.') {
+    } else if (c == ' ' || c == '.' || c == kThinSpace) {
       if (!word.empty() && !harmless()) return false;
       word.clear();
     } else if (c == '^' && !word.empty() && at + 1 < text.size() && (text[at + 1] == '2' || text[at + 1] == '3')) {
@@ -250,10 +250,16 @@ std::string_view without_name(std::string_view text) {
 }
 
 std::string_view without_currency(std::string_view text) {
-  for (const std::string_view sign : {"€", "£", "¥", "₹"}) {
+  for (const std::string_view sign : {"€", "£", "¥", "₹", "US"}) {  // "US$": the dollar sign is gone in plain form
     if (text.starts_with(sign)) return text.substr(sign.size());
   }
   return text;
+}
+
+// "(5)"; but "(1,200)" may be a pair.
+std::string_view without_parentheses(std::string_view text) {
+  const bool enclosed = text.size() > 2 && text.front() == '(' && text.back() == ')' && text.find(',') == std::string_view::npos;
+  return enclosed ? trim(text.substr(1, text.size() - 2)) : text;
 }
 
 // What may touch a number from outside ASCII: currency and typography. A letter, a raised digit or "½" would change what it says.
@@ -266,12 +272,12 @@ char32_t code_point_before(std::string_view text, std::size_t end) {
 }
 
 std::optional<Number> read_plain(std::string_view plain, bool& percent) {
-  plain = trim(without_currency(trim(without_name(plain))));
+  plain = trim(without_currency(without_parentheses(trim(without_name(plain)))));
   NumberReader reader(plain);
   std::optional<Number> number = reader.quantity();
   percent = reader.percent_seen();
   const std::string_view rest = reader.rest();
-  const bool unit = rest.empty() || ((rest[0] == ' ' || rest[0] == '.') && is_unit(rest));
+  const bool unit = rest.empty() || ((rest[0] == ' ' || rest[0] == '.' || rest[0] == kThinSpace) && is_unit(rest));
   return number && unit ? number : std::nullopt;
 }
 

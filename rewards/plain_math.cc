@@ -9,6 +9,26 @@ namespace {
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
+// "½" and its kin; empty for anything else.
+std::string_view fraction_sign(char32_t c) {
+  switch (c) {
+    case 0xBC:
+      return "1/4";
+    case 0xBD:
+      return "1/2";
+    case 0xBE:
+      return "3/4";
+    case 0x2153:
+      return "1/3";
+    case 0x2154:
+      return "2/3";
+    case 0x215B:
+      return "1/8";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 std::string plain_math(std::string_view text) {
@@ -43,7 +63,8 @@ std::string plain_math(std::string_view text) {
       {"**", ""},
       {"~", " "},
   };
-  static constexpr std::string_view kTextCommands[] = {"\\textbf{", "\\textit{", "\\text{", "\\mathrm{", "\\mathbf{", "\\mbox{"};
+  static constexpr std::string_view kTextCommands[] = {"\\textbf{", "\\textit{", "\\textrm{", "\\text{",
+                                                       "\\mathrm{", "\\mathbf{", "\\mbox{"};
   std::string plain;
   std::string closers;  // of open braces: 't' closes a text command and goes, 'k' is kept
   for (std::size_t at = 0; at < text.size();) {
@@ -88,6 +109,10 @@ std::string plain_math(std::string_view text) {
       plain += '*';
     } else if (c == 0xA0 || c == 0x2009 || c == 0x202F) {
       plain += kThinSpace;
+    } else if (const std::string_view fraction = fraction_sign(c); !fraction.empty()) {
+      if (!plain.empty() && plain.back() != '-' && plain.back() != ' ') plain += ' ';  // "3½" is "3 1/2"
+      plain += fraction;
+      if (at < text.size() && text[at] >= '0' && text[at] <= '9') plain += ' ';
     } else if (is_space(c)) {
       plain += ' ';
     } else if (!is_invisible(c) && c != 0xB0) {

@@ -10,7 +10,7 @@ namespace longbow::rewards {
 inline constexpr char kThinSpace = '\x01';
 
 /// LaTeX and Unicode spellings brought to one plain form: dollar signs, spacing commands, \left, \right, braces of \text and degree signs
-/// go; \dfrac and \tfrac become \frac, \times and "×" become "*", every dash before a digit "-", "{,}" a comma. Cost: linear.
+/// go; \dfrac and \tfrac become \frac, \times and "×" become "*", every dash before a digit "-", "½" "1/2", "{,}" a comma. Cost: linear.
 std::string plain_math(std::string_view text);
 
 }  // namespace longbow::rewards

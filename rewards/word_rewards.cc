@@ -56,9 +56,16 @@ bool is_number(const std::string& word) {
 }
 
 bool hedges(const std::string& word) {
-  static constexpr std::string_view kHedges[] = {"or",     "and",     "not",    "no",     "nor",      "neither", "never",
-                                                 "either", "without", "except", "unless", "possibly", "maybe",   "perhaps"};
+  static constexpr std::string_view kHedges[] = {"or",     "and",     "not",     "no",     "nor",      "neither", "never",
+                                                 "either", "without", "except",  "unless", "possibly", "maybe",   "perhaps",
+                                                 "but",    "rather",  "instead", "isnt",   "wasnt",    "unlike"};
   return std::find(std::begin(kHedges), std::end(kHedges), word) != std::end(kHedges);
+}
+
+// Words that say nothing of what is asked.
+bool is_function_word(const std::string& word) {
+  static constexpr std::string_view kFunctionWords[] = {"of", "in", "on", "at", "to", "by", "for", "from", "with", "is", "was", "it"};
+  return std::find(std::begin(kFunctionWords), std::end(kFunctionWords), word) != std::end(kFunctionWords);
 }
 
 std::ptrdiff_t count_separators(std::string_view text) {
@@ -121,6 +128,7 @@ RewardResult sub_em(const RewardInput& input) {
     if (are_different_numbers(answer.text, gold.text)) return {0, "different numbers"};
     if (answer.words.size() < gold.words.size()) {
       if (2 * answer.words.size() < gold.words.size()) return {0, "less than half of the gold answer's words"};
+      if (std::all_of(answer.words.begin(), answer.words.end(), is_function_word)) return {0, "nothing but little words"};
       return contains(gold.words, answer.words, "the gold answer contains it");
     }
     if (answer.words.size() > kMaxLengthRatio * gold.words.size()) return {0, "too long beside the gold answer"};

@@ -16,8 +16,9 @@ Comparison compare_exactly(std::string_view answer, std::string_view gold);
 RewardResult exact_match(const RewardInput& input);
 
 /// Two-way containment of whole words: the gold in an answer of at most kMaxLengthRatio times its words, or an answer of at least half the
-/// gold's words in the gold. 0 when what is left over hedges ("or", "not", "and" …), lists (two commas) or, beside a gold number, holds
-/// more numbers. Source: LoongRL (arXiv 2510.19363), two-way substring exact match; the guards are ours.
+/// gold's words in the gold. An answer in the gold must hold a word beyond "of" and "in". 0 when what is left over hedges ("or", "not",
+/// "and", "but" …), lists (two commas) or, beside a gold number, holds more numbers. Source: LoongRL (arXiv 2510.19363), two-way substring
+/// exact match; the guards are ours.
 RewardResult sub_em(const RewardInput& input);
 
 /// F1 over words with their counts; 0 when one side is yes, no or noanswer and the other is not the same. Source: HotpotQA's

@@ -125,6 +125,9 @@ TEST(Numeric, OneNumberInAShortSentence) {
                                {"It costs 42 €", {"42"}, 1},
                                {"It is 42²", {"42"}, 0},
                                {"It is 42½", {"42"}, 0},
+                               {"It is 42½.", {"42.5"}, 1},
+                               {"½5", {"0.5"}, 0},
+                               {"½²", {"0.5"}, 0},
                                {"It is 42２", {"42"}, 0},
                                {"It is 42е1", {"42"}, 0},  // a Cyrillic е
                                {"It is х42", {"42"}, 0},   // a Cyrillic х
