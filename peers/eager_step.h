@@ -9,8 +9,9 @@
 namespace longbow::peers {
 
 /// `size`: layers, hidden, intermediate, heads, kv heads, head_dim, vocabulary, window, full_every, prompt, completion, group, and how
-/// many of the group's sequences go through the model at once (gradients of the others are added up). The returned body runs
-/// forward, loss, backward and AdamW once and returns its seconds. bf16 products, f32 master weights and moments.
+/// many of the group's sequences go through the model at once. The returned body runs forward, loss and backward of that many, and
+/// AdamW, and returns the seconds of a whole step: the passes counted for the whole group, which differ in nothing but their tokens.
+/// bf16 products, f32 master weights and moments.
 std::function<double()> eager_grpo_step(const std::vector<std::int64_t>& size);
 
 }  // namespace longbow::peers

@@ -137,14 +137,14 @@ Run attention_backward_sliding(const std::vector<std::int64_t>& size) {
   return backward_of({in.q, in.k, in.v}, sliding_forward(in, size));
 }
 
-/// One decode step of a group: every sequence reads the shared keys as if they were its own, which is all that SDPA can do.
+/// One decode step of a group: every sequence reads the shared keys as if they were its own. The query heads of a kv head stand as rows
+/// beside each other, so that each of them shares its reads; as heads of their own, SDPA copies the keys for every one of them first.
 Run attention_decode(const std::vector<std::int64_t>& size) {
   const AttentionInputs in(size);
-  const std::int64_t group = size.at(4);
-  const at::Tensor q = make_input({group, size.at(1), 1, size.at(3)}, 0, at::kBFloat16);
+  const std::int64_t heads = size.at(1), kv_heads = size.at(2), group = size.at(4);
+  const at::Tensor q = make_input({group, kv_heads, heads / kv_heads, size.at(3)}, 0, at::kBFloat16);
   const auto shared = [&](const at::Tensor& x) { return x.expand({group, x.size(1), x.size(2), x.size(3)}); };
-  return timed(
-      [q, k = shared(in.k), v = shared(in.v)] { at::scaled_dot_product_attention(q, k, v, std::nullopt, 0.0, false, std::nullopt, true); });
+  return timed([q, k = shared(in.k), v = shared(in.v)] { at::scaled_dot_product_attention(q, k, v, std::nullopt, 0.0, false); });
 }
 
 /// Log-probabilities of given tokens: logits, log_softmax in float32, gather.

@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "kernels/attention.h"
 #include "tools/bench_suite.h"
+#include "tools/visible_pairs.h"
 
 namespace longbow::tools {
 namespace {
@@ -52,10 +53,7 @@ struct AttentionBench {
     return watch.seconds();
   }
   /// Pairs of a query and a key it sees, of a segment that continues `start` keys.
-  double pairs(double start, double rows) const {
-    const double all = start * rows + rows * (rows + 1) / 2, w = shape.window;
-    return w == 0 || w >= start + rows ? all : w * (w + 1) / 2 + (rows - w) * w;  // windows here begin at 0
-  }
+  double pairs(double start, double rows) const { return visible_pairs(start, rows, shape.window); }
   /// Bytes that memory must deliver or take at least once: q and out as f32, k and v as f32 rows and bf16 blocks.
   double bytes() const { return static_cast<double>(length) * (4.0 * (kQkv + kQ) + 2.0 * 2 * kKv); }
   std::array<std::int64_t, 5> peer_size() const { return {length, kHeads, kKvHeads, kHeadDim, std::max(shape.window, 1)}; }
@@ -154,7 +152,7 @@ BenchResult decode_shared(ThreadPool& pool) {
   result.unit = "GB/s";
   result.limit_of = [](const Ceilings& ceilings) { return ceilings.read_gbps; };
   result.place_on_roofline(4.0 * static_cast<double>(bench.length) * kGroup * kQ, bytes, comparison.ours);
-  result.peer = "LibTorch SDPA, bf16";
+  result.peer = "LibTorch SDPA, bf16, keys read for each sequence";
   result.note = "one token of 8 completions over 65536 shared keys, counted as one read of them; limit: memory reads";
   return result;
 }

@@ -91,9 +91,7 @@ BenchResult rollout_full_g8(ThreadPool& pool) { return rollout_bench(pool, 1, 8)
 
 BenchResult prefill_bench(ThreadPool& pool, int full_every) {
   const RolloutTimes& times = rollout_times(pool, full_every, 8);
-  const double full_layers = 8.0 / full_every, length = kPromptTokens;
-  const double flop =
-      2 * times.parameters * length + 2 * full_layers * 1024 * length * length + 4 * (8 - full_layers) * 1024 * length * kBenchWindow;
+  const double length = kPromptTokens, flop = forward_flop(m105_config(full_every), {kPromptTokens, 0, 0});
   const double bytes = std::ceil(length / 512) * 2 * times.parameters;  // a chunk reads the weights
   BenchResult result;
   result.set_rates(length, times.prefill);

@@ -86,7 +86,8 @@ Ceilings measure_ceilings(ThreadPool& pool, double seconds) {
     ceilings.read_gbps_1t = read_rate(single, seconds, memory) * 1e-9;
     ceilings.read_gbps = std::max(ceilings.read_gbps_1t, read_rate(pool, seconds, memory) * 1e-9);
   }
-  ceilings.gemm_tflops = std::max(gemm_rate(pool, seconds, 512, 1024, 6144), gemm_rate(pool, seconds, 512, 3072, 1024));
+  ceilings.gemm_tflops = std::max(
+      {gemm_rate(pool, seconds, 512, 1024, 6144), gemm_rate(pool, seconds, 512, 3072, 1024), gemm_rate(pool, seconds, 512, 1024, 1024)});
   ceilings.exp_gps = exp_rate(pool, seconds);
   return ceilings;
 }

@@ -7,6 +7,7 @@
 
 #include "model/config.h"
 #include "peers/peer_inputs.h"
+#include "tools/visible_pairs.h"
 
 namespace longbow::tools {
 
@@ -30,6 +31,40 @@ inline model::ModelConfig m105_config(int full_every) {
                              .rope = !full || full_every == 1});
   }
   return config;
+}
+
+/// A prompt and the completions that continue it.
+struct GroupShape {
+  std::int64_t prompt, completion, group;
+};
+
+/// Multiply-adds that a forward pass cannot do without, by what they count: a weight and row, a visible pair and channel. The prompt is
+/// there once; its rows become no more than keys and values in the last layer, and only completions' tokens need the head.
+struct GroupWork {
+  double weights = 0, pairs = 0;
+};
+inline GroupWork group_work(const model::ModelConfig& config, const GroupShape& shape) {
+  const auto prompt = static_cast<double>(shape.prompt), completion = static_cast<double>(shape.completion);
+  const auto group = static_cast<double>(shape.group), answers = group * completion;
+  const double hidden = config.hidden_size, q = config.num_heads * config.head_dim, kv = config.num_kv_heads * config.head_dim;
+  const double layer_weights = hidden * (2 * q + 2 * kv + 3 * config.intermediate_size);
+  GroupWork work{.weights = answers * hidden * config.vocab_size};
+  for (std::size_t i = 0; i < config.layers.size(); ++i) {
+    const bool last = i + 1 == config.layers.size();
+    const double window = config.layers[i].window;
+    work.weights += answers * layer_weights + prompt * (last ? hidden * 2 * kv : layer_weights);
+    work.pairs += q * (group * visible_pairs(prompt, completion, window) + (last ? 0 : visible_pairs(0, prompt, window)));
+  }
+  return work;
+}
+inline double forward_flop(const model::ModelConfig& config, const GroupShape& shape) {
+  const GroupWork work = group_work(config, shape);
+  return 2 * work.weights + 4 * work.pairs;
+}
+/// Forward and backward; attention's scores are computed again.
+inline double training_flop(const model::ModelConfig& config, const GroupShape& shape) {
+  const GroupWork work = group_work(config, shape);
+  return 6 * work.weights + 14 * work.pairs;
 }
 
 inline std::vector<std::int32_t> bench_tokens(std::int64_t count, int vocab, std::uint64_t salt) {

@@ -1,6 +1,8 @@
 // Starts the LibTorch program that stands beside `longbow` and reads its one line.
 #include <filesystem>
 #include <iostream>
+#include <set>
+#include <string>
 
 #include "core/errors.h"
 #include "core/process.h"
@@ -11,10 +13,10 @@ namespace {
 
 constexpr double kTimeoutSeconds = 600;
 
+/// Each reason once: a peer that failed must not hide that another one did.
 void say_once(const std::string& what) {
-  static bool said = false;
-  if (!said) std::cerr << "longbow: bench: no LibTorch to compare with: " << what << "\n";
-  said = true;
+  static std::set<std::string> said;
+  if (said.insert(what).second) std::cerr << "longbow: bench: no LibTorch to compare with: " << what << "\n";
 }
 
 PeerRun run_program(const std::string& program, const std::string& name, int threads, double budget, std::span<const std::int64_t> size) {

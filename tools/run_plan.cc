@@ -7,6 +7,7 @@
 #include "model/decoder_layer.h"
 #include "model/weights.h"
 #include "rollout/kv_cache.h"
+#include "tools/visible_pairs.h"
 #include "trainer/lm_step.h"
 
 namespace longbow::tools {
@@ -60,14 +61,6 @@ std::int64_t forward_bytes(const model::ModelConfig& config, std::int64_t rows) 
   const model::RowWidths widths(config);
   const std::int64_t block = std::min(rows, model::kRowsAtOnce) * (widths.hidden + 3 * widths.intermediate + widths.q);
   return (rows * (2 * widths.hidden + widths.qkv + widths.q) + block) * kFloat;
-}
-
-/// Query-key pairs of `rows` rows that begin `start` keys into their sequence, of a layer with `window` (0: all).
-double visible_pairs(double start, double rows, double window) {
-  const double all = rows * start + rows * (rows + 1) / 2;
-  if (window == 0 || start + rows <= window) return all;
-  const double growing = std::clamp(window - start, 0.0, rows);  // rows that still see everything before them
-  return growing * start + growing * (growing + 1) / 2 + (rows - growing) * window;
 }
 
 /// Sum over layers of query width times pairs: times 4 it is the forward FLOP of attention, times 14 forward and backward.

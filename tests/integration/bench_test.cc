@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/integration/command_line.h"
+#include "tools/bench_model.h"
 
 namespace longbow::tests {
 namespace {
@@ -61,6 +62,29 @@ TEST_F(CommandLineTest, BenchComparesWithASavedRunAndDrawsTheRoofline) {
   EXPECT_EQ(compared.at("measure").as_string(), "ratio_to_limit");
   EXPECT_FALSE(compared.at("regression").as_bool());
   EXPECT_GT(compared.at("change").as_number(), 1.5);
+}
+
+/// The work that limits are made of, counted row by row: a limit that counts too much would flatter us.
+TEST(BenchWorkTest, IsWhatEachRowNeeds) {
+  constexpr std::int64_t kPrompt = 300, kCompletion = 70, kGroup = 3;
+  for (const int full_every : {1, 4}) {
+    const model::ModelConfig config = tools::m105_config(full_every);
+    double weights = 0, pairs = 0;
+    const auto row = [&](std::int64_t position, bool is_prompt) {
+      for (std::size_t i = 0; i < config.layers.size(); ++i) {
+        const bool only_keys = is_prompt && i + 1 == config.layers.size();
+        weights += only_keys ? 2 * 256 * 1024 : 1024 * (1024 + 2 * 256) + 1024 * 1024 + 3 * 1024 * 3072;
+        for (std::int64_t key = 0; key <= position && !only_keys; ++key)
+          pairs += config.layers[i].window == 0 || position - key < config.layers[i].window;
+      }
+      if (!is_prompt) weights += 1024 * 8192;
+    };
+    for (std::int64_t i = 0; i < kPrompt; ++i) row(i, true);
+    for (std::int64_t i = 0; i < kGroup * kCompletion; ++i) row(kPrompt + i % kCompletion, false);
+    const tools::GroupWork work = tools::group_work(config, {kPrompt, kCompletion, kGroup});
+    EXPECT_DOUBLE_EQ(work.weights, weights) << full_every;
+    EXPECT_DOUBLE_EQ(work.pairs, pairs * 1024) << full_every;
+  }
 }
 
 TEST_F(CommandLineTest, BenchSaysWhichNamesAreBuilt) {
