@@ -24,6 +24,12 @@ class ThreadPool {
   /// Not re-entrant: `body` must not call parallel_for of the same pool. No allocation per call. `count` < 2^31.
   /// Cost: under 1 us for a loop of empty bodies; workers spin some 20 us for the next call, then sleep on a futex.
   void parallel_for(std::int64_t count, const std::function<void(std::int64_t index, int thread)>& body);
+  template <class Body>
+  void parallel_for(std::int64_t count, const Body& body) {
+    // A std::function of a reference needs no memory; one of a closure takes some for what it captures.
+    const std::function<void(std::int64_t, int)> reference = std::cref(body);
+    parallel_for(count, reference);
+  }
 
  private:
   struct State;

@@ -60,6 +60,18 @@ Scratch& scratch() {
   return memory;
 }
 
+// Softmax states of parts that threads share, kept between calls.
+struct PartStates {
+  struct Item {
+    std::int64_t tile;
+    PlannedPart part;
+    std::int64_t state;  // where it starts in `floats`
+  };
+  std::vector<Item> items;
+  std::vector<std::size_t> first_item;  // of each tile, and the end
+  Buffer<float> floats;
+};
+
 class Forward {
  public:
   Forward(const AttentionShape& shape, const float* q, std::int64_t q_stride, float* out, float* lse)
@@ -72,17 +84,17 @@ class Forward {
         out_(out),
         lse_(lse) {}
 
-  void run(ThreadPool& pool, std::span<const PlannedTile> tiles) {
-    const std::int64_t items = static_cast<std::int64_t>(tiles.size()) * shape_.num_kv_heads;
-    std::int64_t num_parts = 0;
-    for (const PlannedTile& tile : tiles) num_parts += tile.num_parts();
-    if (pool.num_threads() > 1 && items < kItemsPerThread * pool.num_threads() && num_parts > static_cast<std::int64_t>(tiles.size())) {
-      return run_parts(pool, tiles);
+  void run(ThreadPool& pool, const AttentionPlan& plan) {
+    const std::int64_t items = plan.num_tiles() * shape_.num_kv_heads;
+    if (pool.num_threads() > 1 && items < kItemsPerThread * pool.num_threads()) {
+      std::int64_t num_parts = 0;
+      for (std::int64_t tile = 0; tile < plan.num_tiles(); ++tile) num_parts += plan.tile(tile).num_parts();
+      if (num_parts > plan.num_tiles()) return run_parts(pool, plan);
     }
     // Last rows first: they see the most keys, and the short tiles then even out the threads' ends.
     pool.parallel_for(items, [&](std::int64_t item, int) {
       const std::int64_t rest = items - 1 - item;
-      compute(tiles[rest / shape_.num_kv_heads], static_cast<int>(rest % shape_.num_kv_heads));
+      compute(plan.tile(rest / shape_.num_kv_heads), static_cast<int>(rest % shape_.num_kv_heads));
     });
   }
 
@@ -154,35 +166,31 @@ class Forward {
   }
 
   // Every part is an item with a state of its own; then every tile joins the states of its parts.
-  void run_parts(ThreadPool& pool, std::span<const PlannedTile> tiles) const {
-    struct Item {
-      const PlannedTile* tile;
-      PlannedPart part;
-      std::int64_t state;  // where it starts
-    };
-    std::vector<Item> items;
-    std::vector<std::size_t> first_item;  // of each tile, and the end
+  void run_parts(ThreadPool& pool, const AttentionPlan& plan) const {
+    thread_local PartStates this_threads_states;
+    PartStates& states = this_threads_states;
+    states.items.clear();
+    states.first_item.clear();
     std::int64_t floats = 0;
-    for (const PlannedTile& tile : tiles) {
-      first_item.push_back(items.size());
-      tile.for_each_part([&](const PlannedPart& part) {
-        items.push_back({&tile, part, floats});
+    for (std::int64_t tile = 0; tile < plan.num_tiles(); ++tile) {
+      states.first_item.push_back(states.items.size());
+      plan.tile(tile).for_each_part([&](const PlannedPart& part) {
+        states.items.push_back({tile, part, floats});
         floats += state_floats((part.end - part.begin) * heads_, shape_.head_dim) * shape_.num_kv_heads;
       });
     }
-    first_item.push_back(items.size());
-    thread_local Buffer<float> states;
-    states.reserve(floats);
-    float* const memory = states.data();
-    const auto state_of = [&](const Item& item, int kv_head) {
+    states.first_item.push_back(states.items.size());
+    states.floats.reserve(floats);
+    const auto state_of = [&](const PartStates::Item& item, int kv_head) {
       const std::int64_t queries = (item.part.end - item.part.begin) * heads_;
       QueryTile tile{.head_dim = shape_.head_dim, .scale = shape_.softmax_scale * 1.44269504f};
-      place_state(tile, queries, memory + item.state + kv_head * state_floats(queries, shape_.head_dim));
+      place_state(tile, queries, states.floats.data() + item.state + kv_head * state_floats(queries, shape_.head_dim));
       return tile;
     };
     const std::int64_t kv_heads = shape_.num_kv_heads;
-    pool.parallel_for(static_cast<std::int64_t>(items.size()) * kv_heads, [&](std::int64_t index, int) {
-      const Item& item = items[index / kv_heads];
+    pool.parallel_for(static_cast<std::int64_t>(states.items.size()) * kv_heads, [&](std::int64_t index, int) {
+      const PartStates::Item& item = states.items[index / kv_heads];
+      const PlannedTile planned = plan.tile(item.tile);
       const int kv_head = static_cast<int>(index % kv_heads);
       const int queries = (item.part.end - item.part.begin) * heads_;
       scratch().prepare(shape_, queries);
@@ -192,19 +200,20 @@ class Forward {
       tile.sum = state.sum;
       tile.max = state.max;
       clear_state(tile, 0, queries);
-      load_queries(tile, std::span(item.tile->rows).subspan(item.part.begin, item.part.end - item.part.begin), kv_head);
-      walk(tile, 0, *item.tile, item.part, kv_head);
+      load_queries(tile, planned.rows.subspan(item.part.begin, item.part.end - item.part.begin), kv_head);
+      walk(tile, 0, planned, item.part, kv_head);
     });
-    pool.parallel_for(static_cast<std::int64_t>(tiles.size()) * kv_heads, [&](std::int64_t index, int) {
+    pool.parallel_for(plan.num_tiles() * kv_heads, [&](std::int64_t index, int) {
       const std::int64_t tile = index / kv_heads;
+      const PlannedTile planned = plan.tile(tile);
       const int kv_head = static_cast<int>(index % kv_heads);
-      const int queries = static_cast<int>(tiles[tile].rows.size()) * heads_;
+      const int queries = static_cast<int>(planned.rows.size()) * heads_;
       scratch().prepare(shape_, queries);
       clear_state(scratch().total, 0, queries);
-      for (std::size_t i = first_item[tile]; i < first_item[tile + 1]; ++i) {
-        merge(state_of(items[i], kv_head), 0, scratch().total, items[i].part);
+      for (std::size_t i = states.first_item[tile]; i < states.first_item[tile + 1]; ++i) {
+        merge(state_of(states.items[i], kv_head), 0, scratch().total, states.items[i].part);
       }
-      write(scratch().total, tiles[tile].rows, kv_head);
+      write(scratch().total, planned.rows, kv_head);
     });
   }
 
@@ -223,7 +232,9 @@ class Forward {
 void attention_forward(ThreadPool& pool, const AttentionShape& shape, const float* q, std::int64_t q_stride,
                        std::span<const QuerySegment> segments, float* out, float* lse) {
   check_attention_shape(shape);
-  Forward(shape, q, q_stride, out, lse).run(pool, plan_tiles(shape, segments, pool.num_threads()));
+  thread_local AttentionPlan plan;
+  plan.make(shape, segments, pool.num_threads());
+  Forward(shape, q, q_stride, out, lse).run(pool, plan);
 }
 
 void check_attention_shape(const AttentionShape& shape) {

@@ -31,94 +31,73 @@ void check_segment(const AttentionShape& shape, const QuerySegment& segment) {
   check_held(*segment.prefix, first_visible(shape, *segment.prefix, position), segment.prefix->num_keys());
 }
 
-// Appends to the tile what rows [begin, end) see of `keys`.
-void add_keys(const AttentionShape& shape, const KvBlocks& keys, bool own, int begin, int end, PlannedTile& tile) {
-  std::int64_t first_key = INT64_MAX;
-  std::int64_t end_key = 0;
-  for (int i = begin; i < end; ++i) {
-    first_key = std::min(first_key, first_visible(shape, keys, tile.rows[i].position));
-    end_key = std::max(end_key, own ? tile.rows[i].own_end : keys.num_keys());
-  }
-  const std::int64_t first_block = first_key / kKeyBlock;
-  const std::int64_t end_block = (end_key + kKeyBlock - 1) / kKeyBlock;
-  if (first_block < end_block) tile.keys.push_back({&keys, own, begin, end, first_block, end_block});
-}
-
-/// Collects rows of segments that share a prefix into tiles.
-class TileCutter {
- public:
-  TileCutter(const AttentionShape& shape, const KvBlocks* prefix, std::int64_t most_rows, std::vector<PlannedTile>& tiles)
-      : shape_(shape), prefix_(prefix), most_rows_(most_rows), tiles_(tiles) {}
-
-  void add(const QuerySegment& segment) {
-    for (std::int64_t i = 0; i < segment.num_rows; ++i) {
-      if (owners_.empty() || owners_.back().segment != &segment) owners_.push_back({&segment, num_rows()});
-      const std::int64_t own_key = segment.own_offset + i;
-      tile_.rows.push_back({segment.first_row + i, segment.own->first_position() + own_key, own_key + 1});
-      if (num_rows() == most_rows_) finish();
-    }
-  }
-
-  void finish() {
-    if (tile_.rows.empty()) return;
-    if (prefix_ != nullptr) add_keys(shape_, *prefix_, false, 0, num_rows(), tile_);
-    for (std::size_t i = 0; i < owners_.size(); ++i) {
-      const int end = i + 1 < owners_.size() ? owners_[i + 1].begin : num_rows();
-      add_keys(shape_, *owners_[i].segment->own, true, owners_[i].begin, end, tile_);
-    }
-    tiles_.push_back(std::exchange(tile_, {}));
-    owners_.clear();
-  }
-
- private:
-  struct Owner {
-    const QuerySegment* segment;
-    int begin;  // its first row in the tile
-  };
-  int num_rows() const { return static_cast<int>(tile_.rows.size()); }
-
-  const AttentionShape& shape_;
-  const KvBlocks* prefix_;
-  std::int64_t most_rows_;
-  std::vector<PlannedTile>& tiles_;
-  PlannedTile tile_;
-  std::vector<Owner> owners_;
-};
-
 }  // namespace
 
 std::int64_t first_visible(const AttentionShape& shape, const KvBlocks& keys, std::int64_t position) {
   return shape.window == 0 ? 0 : std::max<std::int64_t>(0, position - shape.window + 1 - keys.first_position());
 }
 
-std::vector<PlannedTile> plan_tiles(const AttentionShape& shape, std::span<const QuerySegment> segments, int num_threads) {
+// What rows [begin, end) of the open tile see of `keys`.
+void AttentionPlan::add_keys(const AttentionShape& shape, const KvBlocks& keys, bool own, int begin, int end) {
+  std::int64_t first_key = INT64_MAX;
+  std::int64_t end_key = 0;
+  for (const PlannedRow& row : open_rows().subspan(begin, end - begin)) {
+    first_key = std::min(first_key, first_visible(shape, keys, row.position));
+    end_key = std::max(end_key, own ? row.own_end : keys.num_keys());
+  }
+  const std::int64_t first_block = first_key / kKeyBlock;
+  const std::int64_t end_block = (end_key + kKeyBlock - 1) / kKeyBlock;
+  if (first_block < end_block) keys_.push_back({&keys, own, begin, end, first_block, end_block});
+}
+
+void AttentionPlan::finish_tile(const AttentionShape& shape) {
+  if (owners_.empty()) return;
+  const int num_rows = static_cast<int>(open_rows().size());
+  const KvBlocks* prefix = owners_[0].segment->prefix;
+  if (prefix != nullptr) add_keys(shape, *prefix, false, 0, num_rows);
+  for (std::size_t i = 0; i < owners_.size(); ++i) {
+    add_keys(shape, *owners_[i].segment->own, true, owners_[i].begin, i + 1 < owners_.size() ? owners_[i + 1].begin : num_rows);
+  }
+  tiles_.push_back({rows_.size(), keys_.size()});
+  owners_.clear();
+}
+
+void AttentionPlan::add_rows(const AttentionShape& shape, const QuerySegment& segment, std::int64_t most_rows) {
+  check_segment(shape, segment);
+  for (std::int64_t i = 0; i < segment.num_rows; ++i) {
+    if (owners_.empty() || owners_.back().segment != &segment) owners_.push_back({&segment, static_cast<int>(open_rows().size())});
+    const std::int64_t own_key = segment.own_offset + i;
+    rows_.push_back({segment.first_row + i, segment.own->first_position() + own_key, own_key + 1});
+    if (static_cast<std::int64_t>(open_rows().size()) == most_rows) finish_tile(shape);
+  }
+}
+
+void AttentionPlan::make(const AttentionShape& shape, std::span<const QuerySegment> segments, int num_threads) {
+  rows_.clear();
+  keys_.clear();
+  tiles_.clear();
+  owners_.clear();
+  planned_.assign(segments.size(), false);
   const std::int64_t heads_per_kv = shape.num_heads / shape.num_kv_heads;
-  std::vector<PlannedTile> tiles;
-  std::vector<bool> planned(segments.size());
-  std::vector<const QuerySegment*> family;
   for (std::size_t i = 0; i < segments.size(); ++i) {
-    if (planned[i] || segments[i].num_rows == 0) continue;
-    family.assign(1, &segments[i]);
-    std::int64_t rows = segments[i].num_rows;
+    if (planned_[i] || segments[i].num_rows == 0) continue;
+    const auto is_of_family = [&](std::size_t j) {
+      return j == i || (segments[i].prefix != nullptr && segments[j].prefix == segments[i].prefix);
+    };
     std::int64_t queries = kTileQueries;
     if (segments[i].prefix != nullptr) {
-      for (std::size_t j = i + 1; j < segments.size(); ++j) {
-        if (segments[j].prefix != segments[i].prefix) continue;
-        planned[j] = true;
-        family.push_back(&segments[j]);
-        rows += segments[j].num_rows;
-      }
+      std::int64_t rows = 0;
+      for (std::size_t j = i; j < segments.size(); ++j) rows += is_of_family(j) ? segments[j].num_rows : 0;
       const std::int64_t share = (rows * shape.num_heads + num_threads - 1) / num_threads;
       queries = std::clamp(share, kFewestQueries, kSharedTileQueries);
     }
-    TileCutter cutter(shape, segments[i].prefix, std::max<std::int64_t>(1, queries / heads_per_kv), tiles);
-    for (const QuerySegment* segment : family) {
-      check_segment(shape, *segment);
-      cutter.add(*segment);
+    for (std::size_t j = i; j < segments.size(); ++j) {
+      if (!is_of_family(j)) continue;
+      planned_[j] = true;
+      add_rows(shape, segments[j], std::max<std::int64_t>(1, queries / heads_per_kv));
     }
-    cutter.finish();
+    finish_tile(shape);
   }
-  return tiles;
 }
 
 }  // namespace longbow::kernels

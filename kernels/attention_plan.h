@@ -37,10 +37,10 @@ struct PlannedPart : PlannedKeys {
   bool first;  // no part before it has these rows
 };
 
-/// Parts are not listed: a plan of a long prompt would grow with its square.
+/// A tile of a plan. Parts are not listed: a plan of a long prompt would grow with its square.
 struct PlannedTile {
-  std::vector<PlannedRow> rows;
-  std::vector<PlannedKeys> keys;  // the prefix's first
+  std::span<const PlannedRow> rows;
+  std::span<const PlannedKeys> keys;  // the prefix's first
 
   std::int64_t num_parts() const {
     std::int64_t count = 0;
@@ -66,7 +66,39 @@ struct PlannedTile {
 /// The first key of `keys` that a query at `position` sees.
 std::int64_t first_visible(const AttentionShape& shape, const KvBlocks& keys, std::int64_t position);
 
-/// Tiles of rows; those of segments that share a prefix stand together.
-std::vector<PlannedTile> plan_tiles(const AttentionShape& shape, std::span<const QuerySegment> segments, int num_threads);
+/// Tiles of rows; those of segments that share a prefix stand together. Made anew for every call, in memory that is kept: decoding
+/// plans a step of every layer and takes none.
+class AttentionPlan {
+ public:
+  void make(const AttentionShape& shape, std::span<const QuerySegment> segments, int num_threads);
+
+  std::int64_t num_tiles() const { return static_cast<std::int64_t>(tiles_.size()); }
+  PlannedTile tile(std::int64_t i) const {
+    const Tile from = i == 0 ? Tile{} : tiles_[i - 1];
+    return {std::span(rows_).subspan(from.end_row, tiles_[i].end_row - from.end_row),
+            std::span(keys_).subspan(from.end_key, tiles_[i].end_key - from.end_key)};
+  }
+
+ private:
+  struct Tile {
+    std::size_t end_row = 0, end_key = 0;
+  };
+  struct Owner {
+    const QuerySegment* segment;
+    int begin;  // its first row in the tile
+  };
+
+  void add_rows(const AttentionShape& shape, const QuerySegment& segment, std::int64_t most_rows);
+  void finish_tile(const AttentionShape& shape);
+  void add_keys(const AttentionShape& shape, const KvBlocks& keys, bool own, int begin, int end);
+  /// Rows of the tile that is being collected.
+  std::span<const PlannedRow> open_rows() const { return std::span(rows_).subspan(tiles_.empty() ? 0 : tiles_.back().end_row); }
+
+  std::vector<PlannedRow> rows_;
+  std::vector<PlannedKeys> keys_;
+  std::vector<Tile> tiles_;
+  std::vector<Owner> owners_;  // of the open tile's rows; they share a prefix
+  std::vector<bool> planned_;  // segments
+};
 
 }  // namespace longbow::kernels

@@ -27,10 +27,6 @@ const PackedModel::Layer& layer_of(const LayerPass& pass) { return pass.model.la
 
 }  // namespace
 
-void for_row_blocks(std::int64_t rows, const std::function<void(std::int64_t first, std::int64_t count)>& body) {
-  for (std::int64_t first = 0; first < rows; first += kRowsAtOnce) body(first, std::min(kRowsAtOnce, rows - first));
-}
-
 void project_qkv(const LayerPass& pass, const float* residual, float* qkv) {
   const ProfileScope scope("projections");
   const ModelConfig& config = pass.model.config();

@@ -2,8 +2,8 @@
 // layer's memory beyond its inputs and keys does not grow with the context. Forward, scoring and recomputation run these same lines.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <span>
 
 #include "core/thread_pool.h"
@@ -16,7 +16,10 @@ namespace longbow::model {
 inline constexpr std::int64_t kRowsAtOnce = 2048;
 
 /// Calls body(first, count) over blocks of `rows`.
-void for_row_blocks(std::int64_t rows, const std::function<void(std::int64_t first, std::int64_t count)>& body);
+template <class Body>
+void for_row_blocks(std::int64_t rows, const Body& body) {
+  for (std::int64_t first = 0; first < rows; first += kRowsAtOnce) body(first, std::min(kRowsAtOnce, rows - first));
+}
 
 /// One layer of one pass.
 struct LayerPass {

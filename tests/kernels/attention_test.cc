@@ -243,9 +243,11 @@ TEST(AttentionPlan, OfALongPromptIsLinear) {
   KvBlocks keys(shape, kRows / kKeyBlock, 0);
   keys.append(pool, row.data(), row.data() + 16, kRows, 0);
   const QuerySegment segment{0, kRows, nullptr, &keys, 0};
-  const std::vector<PlannedTile> tiles = plan_tiles(shape, {&segment, 1}, 2);
+  AttentionPlan plan;
+  plan.make(shape, {&segment, 1}, 2);
   std::int64_t next_row = 0;
-  for (const PlannedTile& tile : tiles) {
+  for (std::int64_t i = 0; i < plan.num_tiles(); ++i) {
+    const PlannedTile tile = plan.tile(i);
     ASSERT_EQ(tile.keys.size(), 1u);
     std::int64_t next_block = 0, parts = 0;
     tile.for_each_part([&](const PlannedPart& part) {
