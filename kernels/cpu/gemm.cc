@@ -17,6 +17,7 @@ constexpr std::int64_t kChunkRows = 512;         // rows of A whose slice stays 
 constexpr std::int64_t kPackedValues = 1 << 20;  // of A at a time
 constexpr std::int64_t kGroupPanels = 4;
 constexpr std::int64_t kGroupColumns = kGroupPanels * kPanelWidth;
+constexpr std::int64_t kPackSteps = 16;      // of B at a time; even, as bf16 packs pairs
 constexpr std::int64_t kItemsPerThread = 4;  // so that threads end together
 // Up to so many tiles of rows a product waits for memory, and threads take runs of groups, so that a group can fetch the next one.
 constexpr std::int64_t kStreamTiles = 2;
@@ -136,6 +137,19 @@ class ChunkProduct {
     }
   }
 
+  // The panels of a group, a few steps of all of them at a time: rows are walked along, and those met at once are few, since rows that
+  // are a power of two apart share the first cache's sets.
+  void pack_b(const Slice& slice, std::int64_t column, std::int64_t columns, std::uint8_t* out) {
+    const std::int64_t distance = panel_bytes(slice.steps, p_.dtype);
+    for (std::int64_t step = 0; step < slice.steps; step += kPackSteps, out += kPackSteps * kPanelWidth * size_of(p_.dtype)) {
+      const float* source = slice.b.data + step * slice.b.stride + column;
+      for (std::int64_t first = 0; first < columns; first += kPanelWidth) {
+        kernels_.pack_columns(panel_packing(p_.dtype), source + first, slice.b.stride, std::min(kPanelWidth, columns - first), kPanelWidth,
+                              std::min(kPackSteps, slice.steps - step), out + first / kPanelWidth * distance);
+      }
+    }
+  }
+
   // `more`: the same thread takes the next group afterwards.
   void multiply_group(std::int64_t group, std::int64_t first_tile, std::int64_t end_tile, bool more) {
     thread_local Buffer<std::uint8_t> scratch;
@@ -151,11 +165,7 @@ class ChunkProduct {
         distance = panel_bytes(slice.steps, p_.dtype);
         scratch.reserve(kGroupPanels * panel_bytes(kSliceSteps, p_.dtype));
         b = scratch.data();
-        for (std::int64_t first = 0; first < columns; first += kPanelWidth) {
-          kernels_.pack_columns(panel_packing(p_.dtype), slice.b.data + column + first, slice.b.stride,
-                                std::min(kPanelWidth, columns - first), kPanelWidth, slice.steps,
-                                scratch.data() + first / kPanelWidth * distance);
-        }
+        pack_b(slice, column, columns, scratch.data());
       }
       const std::uint8_t* after = nullptr;
       if (&slice != &slices_.back()) {
