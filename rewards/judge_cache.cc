@@ -16,7 +16,8 @@ std::optional<std::pair<std::string, double>> read_entry(const std::string& line
   try {
     const Json json = parse_json(line, "line");
     const Json *key = json.find("key"), *score = json.find("score");
-    if (key != nullptr && key->is_string() && score != nullptr && (*score == Json(0) || *score == Json(1))) {
+    if (key != nullptr && key->is_string() && score != nullptr && score->is_number() &&
+        (score->as_number() == 0 || score->as_number() == 1)) {
       return std::pair(key->as_string(), score->as_number());
     }
   } catch (const UserError&) {  // cut short, or no verdict of ours

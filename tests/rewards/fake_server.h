@@ -23,7 +23,8 @@ struct FakeReply {
   std::string body = "";
   std::string headers = "";  // each ended by \r\n
   double delay_seconds = 0;
-  bool hang_up = false;  // close without a reply
+  double drip_seconds = 0;  // between the bytes of the message, while the client listens
+  bool hang_up = false;     // close without a reply
 };
 
 class FakeServer {
@@ -98,7 +99,12 @@ class FakeServer {
     if (reply.hang_up) return false;
     const std::string message = concat("HTTP/1.1 ", reply.status, " X\r\nContent-Type: application/json\r\n", reply.headers,
                                        "Content-Length: ", reply.body.size(), "\r\n\r\n", reply.body);
-    return ::send(connection, message.data(), message.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(message.size());
+    const std::size_t piece = reply.drip_seconds > 0 ? 1 : message.size();
+    for (std::size_t at = 0; at < message.size(); at += piece) {
+      if (::send(connection, message.data() + at, piece, MSG_NOSIGNAL) != static_cast<ssize_t>(piece)) return false;
+      std::this_thread::sleep_for(std::chrono::duration<double>(reply.drip_seconds));
+    }
+    return true;
   }
 
   std::function<FakeReply(const std::string&, const std::string&)> answer_;

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/errors.h"
+#include "core/line_reader.h"
 #include "tests/core/temporary_folder.h"
 #include "tests/rewards/fake_server.h"
 
@@ -92,6 +93,10 @@ TEST(Judge, EveryWayAVerdictCanFail) {
       {says("<think>[[YES]]"), "not closed", 3},
       {{.body = "{\"choices\": []}"}, "choices[0]", 3},
       {{.body = "busy"}, "choices[0]", 3},
+      {{.body = R"({"choices": [{"message": {"content": null}}]})"}, "choices[0]", 3},
+      {{.body = R"({"choices": {"0": {"message": {"content": "[[YES]]"}}}})"}, "choices[0]", 3},
+      {{.body = R"({"choices": [{"message": {"content": "[[YES]]"}}])"}, "choices[0]", 3},
+      {{.body = std::string(100'000, '[')}, "choices[0]", 3},
       {{.body = std::string(std::size_t{3} << 20, 'x')}, "more than 1048576 bytes", 3},
       {{.status = 500, .body = "out of\nmemory"}, "status 500: out of memory", 3},
       {{.status = 429}, "status 429", 3},
@@ -139,6 +144,21 @@ TEST(Judge, ATimeOutIsAFailureToo) {
   const auto results = judged(judge, {"Paris"});
   EXPECT_EQ(results[0].score, std::nullopt);
   EXPECT_THAT(results[0].reason, HasSubstr("2 tries: Timeout"));
+}
+
+TEST(Judge, AReplyThatDripsIsOutOfTimeToo) {
+  std::atomic<int> number{0};
+  FakeServer server([&](const std::string&, const std::string&) {
+    return FakeReply{.body = completion("[[YES]]"), .drip_seconds = number++ == 0 ? 0.02 : 0};  // the first would take seconds
+  });
+  JudgeConfig hasty = config(server);
+  hasty.timeout_ms = 300;
+  hasty.retries = 0;
+  Judge judge(hasty);
+  const auto results = judged(judge, {"Paris"});
+  EXPECT_EQ(results[0].score, std::nullopt);
+  EXPECT_THAT(results[0].reason, HasSubstr("1 try: Timeout"));
+  EXPECT_EQ(judged(judge, {"Paris"})[0].score, 1.0) << "a failure is not remembered, nor is its connection";
 }
 
 TEST(Judge, AsksManyAtOnceAndEqualQuestionsOnce) {
@@ -213,11 +233,19 @@ TEST(Judge, TheCacheFileServesTheNextRun) {
     EXPECT_EQ(results[2].score, 1.0);
     EXPECT_EQ(server.num_requests(), 5);
   }
+  std::string verdicts = read_file(cached.cache);  // a verdict is 0 or 1, whoever wrote the file
+  for (std::size_t at = 0; (at = verdicts.find("1.0", at)) != std::string::npos; ++at) verdicts[at] = '7';
+  std::ofstream(cached.cache) << verdicts;
+  {
+    Judge judge(cached);
+    EXPECT_EQ(judged(judge, {"Paris"})[0].score, 1.0);
+    EXPECT_EQ(server.num_requests(), 6);
+  }
   JudgeConfig other_model = cached;
   other_model.model = "another";
   Judge judge(other_model);
   judged(judge, {"Paris"});
-  EXPECT_EQ(server.num_requests(), 6);
+  EXPECT_EQ(server.num_requests(), 7);
   cached.cache = folder.path();
   EXPECT_THROW(Judge{cached}, UserError);
 }
