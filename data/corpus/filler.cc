@@ -31,6 +31,17 @@ std::string without_markup(std::string_view sentence) {
   return text;
 }
 
+// Without the number before "Ge1:1 In the beginning" or "12 And the earth": a verse's or a list's, no part of its sentence.
+std::string_view without_number(std::string_view sentence) {
+  constexpr std::size_t kLongestNumber = 12;
+  const std::size_t end = std::min(sentence.find(' '), sentence.size());
+  if (end == 0 || end > kLongestNumber || end == sentence.size()) return sentence;
+  const auto is_part = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == ':'; };
+  const std::string_view number = sentence.substr(0, end);
+  const bool is_number = std::isdigit(static_cast<unsigned char>(number.back())) != 0 && std::all_of(number.begin(), number.end(), is_part);
+  return is_number ? sentence.substr(end + 1) : sentence;
+}
+
 bool is_plain(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return byte >= 0x80 || std::isalpha(byte) || std::string_view(" ,;:'\"()-").find(c) != std::string_view::npos;
@@ -66,7 +77,7 @@ std::size_t first_bad_byte(std::string_view line) {
 }
 
 std::string filler_from_prose(std::string_view sentence) {
-  std::string text = without_markup(sentence);
+  std::string text = without_markup(without_number(sentence));
   if (text.empty() || std::string_view(".!?").find(text.back()) == std::string_view::npos) return "";  // a heading, a table's cell
   text.pop_back();
   const auto count = [&](char c) { return std::count(text.begin(), text.end(), c); };

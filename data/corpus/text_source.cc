@@ -95,6 +95,7 @@ class TextLoader {
                              " from ", texts_.num_files, " files (", source_.path.empty() ? "no path" : source_.path.front(), ")"),
                       "sentences with digits, or shorter than 16 or longer than 320 bytes, do not count");
     }
+    log_info(concat("corpus: ", texts_.sentences.size(), " sentences fit to be filler from ", texts_.num_files, " files"));
     return std::move(texts_);
   }
 
