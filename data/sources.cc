@@ -39,7 +39,9 @@ Item item_from_verl_row(const Json& row, const std::string& reward, const std::s
   for (const Json& message : prompt.as_array()) {
     item.messages.push_back({member(message, "role", "prompt.role").as_string(), member(message, "content", "prompt.content").as_string()});
   }
-  const Json& gold = member(member(row, "reward_model", "reward_model"), "ground_truth", "reward_model.ground_truth");
+  const Json& truth = member(member(row, "reward_model", "reward_model"), "ground_truth", "reward_model.ground_truth");
+  const Json* target = truth.find("target");  // where search tasks keep the accepted answers
+  const Json& gold = target != nullptr ? *target : truth;
   if (gold.is_array()) {
     for (const Json& answer : gold.as_array()) item.answer.answers.push_back(gold_text(answer));
   } else {

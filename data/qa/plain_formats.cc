@@ -75,8 +75,12 @@ QaItem question_from_verl_row(const Json& json) {
   const Row row(json);
   QaItem item;
   item.type = row.text("data_source");
-  item.answers = row.row("reward_model").answers("ground_truth");
-  item.question = row.find("extra_info.question") != nullptr ? row.text("extra_info.question") : last_user_message(row);
+  // Search tasks keep the accepted answers under "target".
+  const bool has_target = row.find("reward_model.ground_truth.target") != nullptr;
+  item.answers = row.row("reward_model").answers(has_target ? "ground_truth.target" : "ground_truth");
+  // The message may wrap the question in instructions.
+  const char* alone = row.find("extra_info.question") != nullptr ? "extra_info.question" : "question";
+  item.question = row.find(alone) != nullptr ? row.text(alone) : last_user_message(row);
   if (const Json* extra = row.find("extra_info")) item.metadata = *extra;
   if (const Json* index = row.find("extra_info.index")) {
     const Json* split = row.find("extra_info.split");
@@ -85,8 +89,9 @@ QaItem question_from_verl_row(const Json& json) {
   return item;
 }
 
-QaItem question_from_reasoning_gym_row(const Json& json) {
+std::optional<QaItem> question_from_reasoning_gym_row(const Json& json) {
   const Row row(json);
+  if (const Json* answer = json.find("answer"); answer != nullptr && answer->is_null()) return std::nullopt;
   QaItem item;
   item.question = row.text("question");
   item.answers = {row.answer_text("answer")};

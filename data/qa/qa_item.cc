@@ -1,5 +1,6 @@
 #include "data/qa/qa_item.h"
 
+#include <algorithm>
 #include <cctype>
 #include <string_view>
 
@@ -33,6 +34,12 @@ std::string folded(std::string_view text) {
   return result;
 }
 
+// The title without what stands in brackets behind it.
+std::string_view bare_title(std::string_view title) {
+  const std::size_t open = title.rfind(" (");
+  return open == std::string_view::npos || !title.ends_with(')') ? title : title.substr(0, open);
+}
+
 bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
 
 }  // namespace
@@ -41,6 +48,19 @@ std::string QaParagraph::text() const {
   std::string joined;
   for (const std::string& sentence : sentences) joined += (joined.empty() ? "" : " ") + sentence;
   return joined;
+}
+
+const QaParagraph* paragraph_about(const QaItem& item, std::string_view subject) {
+  const QaParagraph* found = nullptr;
+  int best = 0;
+  for (const QaParagraph& paragraph : item.paragraphs) {
+    const bool is_titled = paragraph.title == subject;
+    if (!is_titled && folded(bare_title(paragraph.title)) != folded(bare_title(subject))) continue;
+    const int fits = 1 + paragraph.supporting + 2 * is_titled;
+    if (fits > best) found = &paragraph;
+    best = std::max(best, fits);
+  }
+  return found;
 }
 
 bool is_yes_no(const QaItem& item) {

@@ -52,6 +52,10 @@ struct QaItem {
   const std::string& answer() const { return answers.front(); }
 };
 
+/// The paragraph about `subject`: titled so, or so but for case and a kind in brackets ("Red Sky (film)"), as 2WikiMultihopQA's triples
+/// name their subjects; one that is marked before others. nullptr when there is none.
+const QaParagraph* paragraph_about(const QaItem& item, std::string_view subject);
+
 /// Whether the answer is one of yes, no, which no text needs to spell out.
 bool is_yes_no(const QaItem& item);
 

@@ -68,7 +68,7 @@ struct QuestionSource {
 struct QuestionSet {
   std::vector<QaItem> items;
   std::int64_t num_skipped = 0;       // bad lines
-  std::int64_t num_unanswerable = 0;  // that MuSiQue says have no answer
+  std::int64_t num_unanswerable = 0;  // without an answer, or without what it rests on, in a file that says so
   std::uint64_t digest = 0;           // equal for equal questions in equal order
 };
 

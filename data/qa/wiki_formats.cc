@@ -11,13 +11,23 @@
 namespace longbow::data {
 namespace {
 
-// [["title", x], …] or {"title": ["title", …], COLUMN: [x, …]}: the pairs (title, x).
-std::vector<std::pair<std::string, const Json*>> titled_pairs(const Row& row, std::string_view name,
+// The field, or what it spells: some releases as Parquet keep nested fields as the text of their JSON, which `parsed` then holds.
+const Json& decoded(const Row& row, std::string_view name, Json& parsed) {
+  const Json& value = row.any(name);
+  if (!value.is_string()) return value;
+  try {
+    return parsed = parse_json(value.as_string(), name);
+  } catch (const UserError&) {
+    row.fail(name, "a list, or the text of one", &value);
+  }
+}
+
+// [["title", x], …], [{"title", COLUMN: x}, …] or {"title": ["title", …], COLUMN: [x, …]}: the pairs (title, x) of `value`.
+std::vector<std::pair<std::string, const Json*>> titled_pairs(const Row& row, std::string_view name, const Json& value,
                                                               const std::vector<std::string_view>& columns) {
   std::vector<std::pair<std::string, const Json*>> pairs;
-  const Json& value = row.any(name);
   if (value.is_object()) {
-    const Row table = row.row(name);
+    const Row table(value, std::string(name));
     const auto column = std::find_if(columns.begin(), columns.end(), [&](std::string_view one) { return table.find(one) != nullptr; });
     const std::vector<std::string> titles = table.texts("title");
     const Json::Array& values = table.array(column == columns.end() ? columns.front() : *column);
@@ -27,7 +37,13 @@ std::vector<std::pair<std::string, const Json*>> titled_pairs(const Row& row, st
     for (std::size_t i = 0; i < titles.size(); ++i) pairs.emplace_back(titles[i], &values[i]);
     return pairs;
   }
-  for (const Json& pair : row.array(name)) {
+  if (!value.is_array()) row.fail(name, "a list", &value);
+  for (const Json& pair : value.as_array()) {
+    const auto column = std::find_if(columns.begin(), columns.end(), [&](std::string_view one) { return pair.find(one) != nullptr; });
+    if (const Json* title = pair.find("title"); title != nullptr && title->is_string() && column != columns.end()) {
+      pairs.emplace_back(title->as_string(), pair.find(*column));
+      continue;
+    }
     const bool is_pair = pair.is_array() && pair.size() == 2 && pair.as_array()[0].is_string();
     if (!is_pair) row.fail(name, "a list of pairs [title, …]", &pair);
     pairs.emplace_back(pair.as_array()[0].as_string(), &pair.as_array()[1]);
@@ -36,7 +52,9 @@ std::vector<std::pair<std::string, const Json*>> titled_pairs(const Row& row, st
 }
 
 void read_context(const Row& row, QaItem& item) {
-  for (const auto& [title, sentences] : titled_pairs(row, "context", {"sentences", "content"})) {
+  Json parsed;
+  const Json& context = decoded(row, "context", parsed);
+  for (const auto& [title, sentences] : titled_pairs(row, "context", context, {"sentences", "content"})) {
     QaParagraph paragraph;
     paragraph.title = title;
     if (!sentences->is_array()) row.fail("context", "titles with lists of sentences", sentences);
@@ -50,13 +68,18 @@ void read_context(const Row& row, QaItem& item) {
   }
 }
 
-void read_supporting_facts(const Row& row, QaItem& item) {
-  for (const auto& [title, sentence] : titled_pairs(row, "supporting_facts", {"sent_id"})) {
+// False where a title is none of the context's: HotpotQA's "fullwiki" files bring what a search found, and not always what is needed.
+bool read_supporting_facts(const Row& row, QaItem& item) {
+  bool has_all = true;
+  Json parsed;
+  const Json& facts = decoded(row, "supporting_facts", parsed);
+  for (const auto& [title, sentence] : titled_pairs(row, "supporting_facts", facts, {"sent_id"})) {
     if (!sentence->is_integer()) row.fail("supporting_facts", "titles with numbers of sentences", sentence);
     const auto paragraph = std::find_if(item.paragraphs.begin(), item.paragraphs.end(),
                                         [&, &title = title](const QaParagraph& one) { return one.title == title; });
     if (paragraph == item.paragraphs.end()) {
-      throw UserError(concat("expected \"supporting_facts\" to name titles of the context, got \"", title, "\""));
+      has_all = false;
+      continue;
     }
     paragraph->supporting = true;
     const std::int64_t index = sentence->as_integer();
@@ -65,20 +88,23 @@ void read_supporting_facts(const Row& row, QaItem& item) {
       paragraph->supporting_sentences.push_back(static_cast<std::size_t>(index));
     }
   }
+  return has_all;
 }
 
 // [[subject, relation, object], …] or columns of the same.
 void read_evidences(const Row& row, QaItem& item) {
-  const Json* evidences = row.find("evidences");
-  if (evidences == nullptr) return;
-  if (evidences->is_object()) {
-    const Row table = row.row("evidences");
+  if (row.find("evidences") == nullptr) return;
+  Json parsed;
+  const Json& evidences = decoded(row, "evidences", parsed);
+  if (evidences.is_object()) {
+    const Row table(evidences, "evidences");
     const std::vector<std::string> facts = table.texts("fact"), relations = table.texts("relation"), entities = table.texts("entity");
-    if (facts.size() != relations.size() || facts.size() != entities.size()) row.fail("evidences", "columns of equal length", evidences);
+    if (facts.size() != relations.size() || facts.size() != entities.size()) row.fail("evidences", "columns of equal length", &evidences);
     for (std::size_t i = 0; i < facts.size(); ++i) item.evidence.push_back({facts[i], relations[i], entities[i]});
     return;
   }
-  for (const Json& triple : row.array("evidences")) {
+  if (!evidences.is_array()) row.fail("evidences", "a list", &evidences);
+  for (const Json& triple : evidences.as_array()) {
     const auto is_text = [](const Json& part) { return part.is_string(); };
     const bool is_triple =
         triple.is_array() && triple.size() == 3 && std::all_of(triple.as_array().begin(), triple.as_array().end(), is_text);
@@ -127,7 +153,7 @@ void read_decomposition(const Row& row, const std::map<std::int64_t, std::size_t
 
 }  // namespace
 
-QaItem question_from_wiki_row(const Json& json) {
+std::optional<QaItem> question_from_wiki_row(const Json& json) {
   const Row row(json);
   QaItem item;
   item.id = row.text(row.find("_id") != nullptr ? "_id" : "id");
@@ -135,7 +161,7 @@ QaItem question_from_wiki_row(const Json& json) {
   item.answers = row.answers("answer");
   if (row.find("type") != nullptr) item.type = row.text("type");
   read_context(row, item);
-  read_supporting_facts(row, item);
+  if (!read_supporting_facts(row, item)) return std::nullopt;
   read_evidences(row, item);
   keep(row, {"level", "entity_ids", "evidences_id", "answer_id"}, item);
   return item;

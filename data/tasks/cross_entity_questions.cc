@@ -53,13 +53,12 @@ std::vector<UserDates::Date> dates_of(const QaItem& question) {
   std::vector<UserDates::Date> dates;
   for (const QaTriple& triple : question.evidence) {
     const auto year = year_of(triple.object);
-    const auto paragraph = std::find_if(question.paragraphs.begin(), question.paragraphs.end(),
-                                        [&](const QaParagraph& one) { return one.title == triple.subject; });
-    if (!year || paragraph == question.paragraphs.end()) continue;
+    const QaParagraph* paragraph = paragraph_about(question, triple.subject);
+    if (!year || paragraph == nullptr) continue;
     QaItem alone;
     alone.paragraphs = {*paragraph};
     const std::vector<std::string> pages = quoted_evidence(alone);
-    const std::string name = one_line(triple.subject);
+    const std::string name = one_line(paragraph->title);
     const bool has_mark = concat(name, triple.relation).find_first_of(kMarks) != std::string::npos;
     if (pages.empty() || has_mark || !pages.front().starts_with(name + ": ") || !holds_number(pages.front(), *year)) continue;
     dates.push_back({name, one_line(triple.relation), one_line(triple.object), *year, pages.front()});

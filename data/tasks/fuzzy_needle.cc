@@ -1,8 +1,10 @@
 #include "data/tasks/fuzzy_needle.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
+#include "data/tasks/page.h"
 #include "data/tasks/phrase.h"
 
 namespace longbow::data {
@@ -20,15 +22,17 @@ class FuzzyNeedle final : public TaskBuilder {
     }
     if (!config_.settings.questions) return;
     facts_ = user_facts(questions(), corpus.wordnet());
+    keep_questions([&](const QaItem& question) { return !facts_of(question, corpus.wordnet()).empty(); });
     if (facts_.empty()) {
-      throw UserError(
-          concat("/questions: expected facts that fuzzy_needle can hide, got none in ", questions().size(), " questions (", source, ")"),
-          "it takes 2WikiMultihopQA's evidences or MuSiQue's steps with relations, and a paragraph titled as their subject");
+      throw UserError(concat("/questions: expected facts that fuzzy_needle can hide, got none in ", question_set()->items.size(),
+                             " questions (", source, ")"),
+                      "it takes 2WikiMultihopQA's evidences, MuSiQue's steps with relations, or sentences with the answer that name their "
+                      "page's title");
     }
   }
 
   std::string_view family() const override { return "retrieval"; }
-  int version() const override { return 1; }
+  int version() const override { return 2; }
   Json resolved() const override { return config_to_json(config_); }
   bool takes_questions() const override { return true; }
 
@@ -62,7 +66,8 @@ class FuzzyNeedle final : public TaskBuilder {
     const auto ask = [&](std::size_t at, const std::string& noun, const Category& of, bool first) {
       FollowUp asked;
       for (int i = 0; i < config_.hops; ++i) asked.evidence.push_back(at + i);
-      asked.question = fill(config_.hops == 1 ? verb.question : verb.asked_of, {article(of.word), of.word});
+      const std::size_t wording = rng.below(static_cast<std::uint64_t>(config_.num_question_wordings));
+      asked.question = fill(fuzzy_needle_question(verb, config_.hops, wording), {article(of.word), of.word});
       asked.answer = {"exact_match", {people[at + config_.hops - 1]}};
       asked.gold_chain = {fuzzy_needle_is_a(noun, of.word), draft.sentences[at]};
       if (config_.hops == 2) asked.gold_chain.push_back(draft.sentences[at + 1]);
@@ -70,16 +75,17 @@ class FuzzyNeedle final : public TaskBuilder {
     };
     std::vector<Sibling> needles = {{&category, &member}};
     ask(add(needle_pattern(), member), member, category, true);
+    std::set<const Category*> used;
     for (int i = 0; i < config_.num_distractors; ++i) {
-      const std::optional<Sibling> other = draw_sibling(rng, category);
+      const std::optional<Sibling> other = draw_sibling(rng, category, used);
       if (!other) return std::nullopt;
       needles.push_back(*other);
       add(needle_pattern(), *other->member);
     }
     for (std::size_t i = 1; i < needles.size(); ++i) {
       const Category& of = *needles[i].category;
-      const auto is_a = [&](const Sibling& needle) { return corpus().wordnet().any_sense_is_a(*needle.member, of.synset); };
-      if (std::count_if(needles.begin(), needles.end(), is_a) == 1) ask(i * config_.hops, *needles[i].member, of, false);
+      const auto passes = [&](const Sibling& needle) { return may_pass_for(*needle.member, of, corpus()); };
+      if (std::count_if(needles.begin(), needles.end(), passes) == 1) ask(i * config_.hops, *needles[i].member, of, false);
     }
     for (int i = 0; i < config_.num_decoys; ++i) add(verb.decoys[rng.below(std::size(verb.decoys))], category.word);
 
@@ -97,15 +103,16 @@ class FuzzyNeedle final : public TaskBuilder {
     const Category* category;
     const std::string* member;
   };
-  // A member of another category that no sense makes a member of `category`; nullopt when the categories in use offer none.
-  std::optional<Sibling> draw_sibling(Rng& rng, const Category& category) const {
-    constexpr int kMaxTries = 100;
+  // A member of another category that cannot pass for one of `category`; nullopt when the categories in use offer none. One of each
+  // category before a second of any: else the only thing of its kind would be the needle more often than by chance.
+  std::optional<Sibling> draw_sibling(Rng& rng, const Category& category, std::set<const Category*>& used) const {
+    constexpr int kMaxTries = 1000;
     for (int i = 0; i < kMaxTries; ++i) {
       const Category& other = rng.pick(categories_);
       const std::string& member = rng.pick(other.members);
-      if (other.word != category.word && !corpus().wordnet().any_sense_is_a(member, category.synset)) {
-        return Sibling{&other, &member};
-      }
+      if (other.word == category.word || may_pass_for(member, category, corpus())) continue;
+      if (used.size() + 1 < categories_.size() && !used.insert(&other).second) continue;
+      return Sibling{&other, &member};
     }
     return std::nullopt;
   }
@@ -122,54 +129,50 @@ const std::vector<VerbPair>& fuzzy_needle_verbs() {
       {"{} noticed {} {}.",
        "{} caught sight of {} {}.",
        "It was {} {} that {} noticed.",
-       "Who saw {} {}?",
-       "Who lives beside the person who saw {} {}?",
+       "saw {} {}",
        {"{} asked who saw {} {}.", "{} denied that anyone saw {} {}.", "{} wondered whether somebody saw {} {}."}},
       {"{} sketched {} {}.",
        "{} made a sketch of {} {}.",
        "It was {} {} that {} sketched.",
-       "Who drew {} {}?",
-       "Who lives beside the person who drew {} {}?",
+       "drew {} {}",
        {"{} asked who drew {} {}.", "{} denied that anyone drew {} {}.", "{} wondered whether somebody drew {} {}."}},
       {"{} adored {} {}.",
        "{} was fond of {} {}.",
        "It was {} {} that {} adored.",
-       "Who loved {} {}?",
-       "Who lives beside the person who loved {} {}?",
+       "loved {} {}",
        {"{} asked who loved {} {}.", "{} denied that anyone loved {} {}.", "{} wondered whether somebody loved {} {}."}},
       {"{} talked about {} {}.",
        "{} spoke of {} {}.",
        "It was {} {} that {} talked about.",
-       "Who mentioned {} {}?",
-       "Who lives beside the person who mentioned {} {}?",
+       "mentioned {} {}",
        {"{} asked who mentioned {} {}.", "{} denied that anyone mentioned {} {}.", "{} wondered whether somebody mentioned {} {}."}},
       {"{} picked {} {}.",
        "{} selected {} {}.",
        "It was {} {} that {} picked.",
-       "Who chose {} {}?",
-       "Who lives beside the person who chose {} {}?",
+       "chose {} {}",
        {"{} asked who chose {} {}.", "{} denied that anyone chose {} {}.", "{} wondered whether somebody chose {} {}."}},
       {"{} took a picture of {} {}.",
        "{} snapped a shot of {} {}.",
        "It was {} {} that {} took a picture of.",
-       "Who photographed {} {}?",
-       "Who lives beside the person who photographed {} {}?",
+       "photographed {} {}",
        {"{} asked who photographed {} {}.", "{} denied that anyone photographed {} {}.",
         "{} wondered whether somebody photographed {} {}."}},
       {"{} came across {} {}.",
        "{} discovered {} {}.",
        "It was {} {} that {} came across.",
-       "Who found {} {}?",
-       "Who lives beside the person who found {} {}?",
+       "found {} {}",
        {"{} asked who found {} {}.", "{} denied that anyone found {} {}.", "{} wondered whether somebody found {} {}."}},
       {"{} inspected {} {}.",
        "{} looked closely at {} {}.",
        "It was {} {} that {} inspected.",
-       "Who examined {} {}?",
-       "Who lives beside the person who examined {} {}?",
+       "examined {} {}",
        {"{} asked who examined {} {}.", "{} denied that anyone examined {} {}.", "{} wondered whether somebody examined {} {}."}},
   };
   return verbs;
+}
+
+std::string fuzzy_needle_question(const VerbPair& verb, int hops, std::size_t wording) {
+  return put(hops == 1 ? kWhoQuestions[wording] : kNeighbourQuestions[wording], '@', verb.asked);
 }
 
 std::string fuzzy_needle_is_a(std::string_view member, std::string_view category) {

@@ -1,8 +1,7 @@
-// FuzzyNeedle over the user's facts (2WikiMultihopQA's triples, MuSiQue's steps): "Red Sky was directed by Tom Reed." for "Who was in
-// charge on the set of a film?". What Red Sky is, its page's first sentence says elsewhere in the text.
+// FuzzyNeedle over the user's facts: "Red Sky was directed by Tom Reed." for "Who was in charge on the set of a film?", or a sentence of
+// theirs for the same with a gap. That Red Sky is a film, another sentence says; what is said of other kinds of things stands around it.
 #include <algorithm>
 #include <cctype>
-#include <set>
 #include <utility>
 
 #include "data/tasks/fuzzy_needle.h"
@@ -13,75 +12,7 @@ namespace longbow::data {
 namespace {
 
 constexpr int kMaxTries = 2000;
-constexpr std::size_t kLongestSentence = 400;
-
-// A relation in the needle's words and in the question's, which share no stem. Blanks: subject, object / kind with its article.
-struct Relation {
-  const char* name;
-  const char* needle;
-  const char* question;
-};
-constexpr Relation kRelations[] = {
-    {"director", "{} was directed by {}.", "Who was in charge on the set of {}?"},
-    {"composer", "The composer of {} is {}.", "Who wrote the music to {}?"},
-    {"performer", "The performer of {} is {}.", "Who sang or played {}?"},
-    {"author", "The author of {} is {}.", "Who wrote {}?"},
-    {"producer", "The producer of {} is {}.", "Who raised the money behind {}?"},
-    {"screenwriter", "The screenwriter of {} is {}.", "Who put the dialogue of {} on paper?"},
-    {"creator", "The creator of {} is {}.", "Who thought up {}?"},
-    {"editor", "The editor of {} is {}.", "Who had the last word on the contents of {}?"},
-    {"publisher", "The publisher of {} is {}.", "Which house brought out {}?"},
-    {"founded by", "{} was founded by {}.", "Who started {}?"},
-    {"manufacturer", "The manufacturer of {} is {}.", "Which company builds {}?"},
-    {"date of birth", "{} was born on {}.", "On which day did the life of {} begin?"},
-    {"date of death", "{} died on {}.", "On which day did the life of {} end?"},
-    {"place of birth", "{} was born in {}.", "Where did the life of {} begin?"},
-    {"place of death", "{} died in {}.", "Where did the life of {} end?"},
-    {"place of burial", "{} is buried in {}.", "Where does the grave of {} lie?"},
-    {"cause of death", "{} died of {}.", "What ended the life of {}?"},
-    {"country of citizenship", "{} is a citizen of {}.", "To which nation does {} belong?"},
-    {"country of origin", "The country of origin of {} is {}.", "Which nation brought forth {}?"},
-    {"country", "The country of {} is {}.", "Which nation is home to {}?"},
-    {"father", "The father of {} is {}.", "Which man is a parent of {}?"},
-    {"mother", "The mother of {} is {}.", "Which woman is a parent of {}?"},
-    {"spouse", "The spouse of {} is {}.", "Whom did {} marry?"},
-    {"sibling", "A sibling of {} is {}.", "Which brother or sister does {} have?"},
-    {"child", "A child of {} is {}.", "Which son or daughter does {} have?"},
-    {"educated at", "{} was educated at {}.", "Where did {} go to school?"},
-    {"employer", "The employer of {} is {}.", "Who paid the wages of {}?"},
-    {"occupation", "The occupation of {} is {}.", "What work does {} do?"},
-    {"award received", "{} received the award {}.", "Which prize went to {}?"},
-    {"publication date", "The publication date of {} is {}.", "When did {} first come out?"},
-    {"inception", "The inception of {} was in {}.", "When did {} come into being?"},
-};
-
-// What stands after "is a" or "was the" up to a preposition, comma or relative: its last word is the kind.
-std::string kind_of_subject(const std::string& intro, const WordNet& wordnet) {
-  static const std::set<std::string> kEnds = {"of",   "in",       "by",      "from",  "for",  "who",   "which",   "that",
-                                              "and",  "directed", "written", "based", "at",   "on",    "to",      "with",
-                                              "born", "where",    "or",      "set",   "near", "about", "located", "produced"};
-  static const std::set<std::string> kArticles = {"a", "an", "the"};
-  std::vector<std::string> words;
-  std::string word;
-  for (const char c : intro + " ") {
-    if (std::isalnum(static_cast<unsigned char>(c)) || c == '-' || static_cast<unsigned char>(c) >= 0x80) {
-      word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-      continue;
-    }
-    if (!word.empty()) words.push_back(std::move(word));
-    word.clear();
-    if (c != ' ') words.emplace_back(1, c);
-  }
-  for (std::size_t i = 0; i + 2 < words.size(); ++i) {
-    if ((words[i] != "is" && words[i] != "was") || kArticles.count(words[i + 1]) == 0) continue;
-    std::string kind;
-    for (std::size_t k = i + 2; k < words.size() && kEnds.count(words[k]) == 0 && words[k] != "," && words[k] != "."; ++k) kind = words[k];
-    const bool is_noun =
-        std::all_of(kind.begin(), kind.end(), [](char c) { return c >= 'a' && c <= 'z'; }) && !wordnet.noun_senses(kind).empty();
-    return is_noun ? kind : "";
-  }
-  return "";
-}
+constexpr std::size_t kFewestOthers = 3;  // where all share the needle's words
 
 // Whether something of the one kind may also be of the other.
 bool may_be(const std::string& kind, const std::string& other, const WordNet& wordnet) {
@@ -92,71 +23,73 @@ bool may_be(const std::string& kind, const std::string& other, const WordNet& wo
   return kind == other || is_a(kind, other) || is_a(other, kind);
 }
 
-std::string question_about(const Relation& relation, const std::string& kind) {
-  return fill(relation.question, {concat(article(kind), " ", kind)});
+// What looks like one answer looks like the other: dates and numbers, names, or other words, and about as many of them.
+bool are_alike(const std::string& one, const std::string& other) {
+  const auto form = [](const std::string& text) {
+    if (text.find_first_of("0123456789") != std::string::npos) return 0;
+    return std::isupper(static_cast<unsigned char>(text.front())) != 0 ? 1 : 2;
+  };
+  const auto words = [](const std::string& text) { return std::count(text.begin(), text.end(), ' '); };
+  return form(one) == form(other) && std::abs(words(one) - words(other)) <= 1;
 }
 
-// The facts of a question whose relation is known, whose subject has a page that says what it is, and whose needle shares no content
-// with what would be asked.
-std::vector<UserFact> facts_of(const QaItem& item, const WordNet& wordnet) {
-  std::vector<UserFact> facts;
-  for (const QaTriple& triple : item.evidence) {
-    const auto relation =
-        std::find_if(std::begin(kRelations), std::end(kRelations), [&](const Relation& one) { return one.name == triple.relation; });
-    const auto page = std::find_if(item.paragraphs.begin(), item.paragraphs.end(),
-                                   [&](const QaParagraph& paragraph) { return paragraph.title == triple.subject; });
-    if (relation == std::end(kRelations) || page == item.paragraphs.end() || page->sentences.empty()) continue;
-    UserFact fact;
-    fact.question = &item;
-    fact.relation = static_cast<std::size_t>(relation - std::begin(kRelations));
-    fact.object = one_line(triple.object);
-    fact.needle = fill(relation->needle, {one_line(triple.subject), fact.object});
-    fact.intro = one_line(page->sentences.front());
-    fact.kind = kind_of_subject(fact.intro, wordnet);
-    const bool is_sentence = fact.intro.ends_with('.') && fact.intro.size() <= kLongestSentence && !holds_phrase(fact.intro, fact.object);
-    if (fact.kind.empty() || fact.object.empty() || !is_sentence) continue;
-    if (!shared_content(fact.needle, question_about(*relation, fact.kind)).empty()) continue;
-    facts.push_back(std::move(fact));
+using Facts = std::vector<UserFact>;
+
+bool clash(const UserFact& one, const UserFact& other) {
+  return one.needle == other.needle || one.intro == other.intro || is_confusable(one.object, other.object);
+}
+bool clashes(const UserFact& other, const UserFact& gold, const Facts& others) {
+  const bool tells = holds_phrase(other.needle + " " + other.intro, gold.object);
+  return tells || clash(gold, other) || std::any_of(others.begin(), others.end(), [&](const UserFact& one) { return clash(one, other); });
+}
+
+// Subjects of another kind with the same relation first; then the same kind's other relations make up the number.
+Facts draw_with_relation(const UserFact& gold, const Facts& facts, std::size_t count, const WordNet& wordnet, Rng& rng) {
+  Facts others;
+  for (const bool same_relation : {true, false}) {
+    for (int tries = 0; others.size() < count && tries < kMaxTries; ++tries) {
+      const UserFact& other = rng.pick(facts);
+      if (other.relation == nullptr || same_relation != (other.relation == gold.relation)) continue;
+      if (same_relation == may_be(other.kind, gold.kind, wordnet) || clashes(other, gold, others)) continue;
+      others.push_back(other);
+    }
+    if (others.empty()) return {};  // the verb alone would find the needle
   }
-  return facts;
+  return others;
+}
+
+// The gold sentence said of other kinds of things, with other facts' answers: what tells them apart is their subject's kind alone.
+Facts draw_with_pattern(const UserFact& gold, const Facts& facts, std::size_t count, const WordNet& wordnet, Rng& rng) {
+  Facts others;
+  for (int tries = 0; others.size() < count && tries < kMaxTries; ++tries) {
+    UserFact other = rng.pick(facts);
+    other.object = rng.pick(facts).object;
+    if (may_be(other.kind, gold.kind, wordnet) || !are_alike(other.object, gold.object) || is_confusable(other.subject, gold.subject))
+      continue;
+    other.needle = user_fact_sentence(gold.pattern, other.subject, other.object);
+    const bool stands_there = holds_phrase(gold.needle, other.object) || holds_phrase(gold.needle, other.subject);
+    if (stands_there || !shared_content(other.subject, gold.kind).empty() || clashes(other, gold, others)) continue;
+    others.push_back(std::move(other));
+  }
+  return others.size() < kFewestOthers ? Facts() : others;
+}
+
+std::string text_in(const Item& item, std::string_view key) {
+  const Json* text = item.difficulty.find(key);
+  return text != nullptr && text->is_string() ? text->as_string() : "";
 }
 
 }  // namespace
 
-std::vector<UserFact> user_facts(const std::vector<const QaItem*>& questions, const WordNet& wordnet) {
-  std::vector<UserFact> facts;
-  std::set<std::string> seen;
-  for (const QaItem* question : questions) {
-    for (UserFact& fact : facts_of(*question, wordnet)) {
-      if (seen.insert(fact.needle).second) facts.push_back(std::move(fact));
-    }
-  }
-  return facts;
-}
-
 std::optional<Draft> draft_fuzzy_needle_of_questions(const FuzzyNeedleConfig& config, const QaItem& question,
                                                      const std::vector<UserFact>& facts, const WordNet& wordnet, Rng& rng) {
-  std::vector<UserFact> own = facts_of(question, wordnet);
+  const Facts own = facts_of(question, wordnet);
   if (own.empty()) return std::nullopt;
   const UserFact gold = rng.pick(own);
-  const Relation& relation = kRelations[gold.relation];
-  std::vector<UserFact> others;
-  // Subjects of another kind with the same relation first; then the same kind's other relations make up the number.
-  for (const bool same_relation : {true, false}) {
-    for (int tries = 0; static_cast<int>(others.size()) < config.num_distractors && tries < kMaxTries; ++tries) {
-      const UserFact& other = rng.pick(facts);
-      if (same_relation != (other.relation == gold.relation)) continue;
-      if (same_relation == may_be(other.kind, gold.kind, wordnet)) continue;
-      const auto clashes = [&](const UserFact& one) {
-        return one.needle == other.needle || is_confusable(one.object, other.object) || one.intro == other.intro;
-      };
-      const bool tells = holds_phrase(other.needle + " " + other.intro, gold.object);
-      if (tells || clashes(gold) || std::any_of(others.begin(), others.end(), clashes)) continue;
-      others.push_back(other);
-    }
-  }
-  const auto is_near = [&](const UserFact& other) { return other.relation == gold.relation; };
-  if (std::none_of(others.begin(), others.end(), is_near)) return std::nullopt;  // the verb alone would find the needle
+  const auto count = static_cast<std::size_t>(config.num_distractors);
+  const Facts others =
+      gold.relation != nullptr ? draw_with_relation(gold, facts, count, wordnet, rng) : draw_with_pattern(gold, facts, count, wordnet, rng);
+  if (others.empty()) return std::nullopt;
 
   Draft draft;
   draft.sentences = {gold.intro, gold.needle};
@@ -169,13 +102,18 @@ std::optional<Draft> draft_fuzzy_needle_of_questions(const FuzzyNeedleConfig& co
     objects.push_back(other.object);
   }
   draft.gold_chain = {gold.intro, gold.needle, answer_step(gold.object)};
-  draft.question = question_about(relation, gold.kind);
+  draft.question = user_fact_question(gold, rng.below(kGapQuestions.size()));
   draft.answer = {"exact_match", {gold.object}};
-  if (question.answer() == gold.object) draft.answer.answers = question.answers;
+  const auto asked = std::find(question.answers.begin(), question.answers.end(), gold.object);
+  if (asked != question.answers.end()) {  // its other names
+    for (const std::string& answer : question.answers) {
+      if (answer != gold.object) draft.answer.answers.push_back(answer);
+    }
+  }
   draft.keep_out = draft.answer.answers;
   note_question(draft, question, 1);
   draft.difficulty["num_candidates"] = static_cast<std::int64_t>(others.size() + 1);
-  draft.difficulty["relation"] = relation.name;
+  draft.difficulty[gold.relation != nullptr ? "relation" : "pattern"] = gold.relation != nullptr ? gold.relation->name : gold.pattern;
   draft.difficulty["kind"] = gold.kind;
   draft.difficulty["other_intros"] = texts_as_json(intros);
   draft.difficulty["other_needles"] = texts_as_json(needles);
@@ -186,41 +124,45 @@ std::optional<Draft> draft_fuzzy_needle_of_questions(const FuzzyNeedleConfig& co
 Reading read_fuzzy_needle_of_questions(const Item& item, const Corpus& corpus) {
   Reading reading;
   const auto parts = split_message(item.messages.back().content);
-  const Json* name = item.difficulty.find("relation");
-  const auto relation = std::find_if(std::begin(kRelations), std::end(kRelations),
-                                     [&](const Relation& one) { return name != nullptr && *name == Json(one.name); });
-  if (!parts || relation == std::end(kRelations) || item.gold_chain.size() != 3) {
+  UserFact gold;
+  gold.relation = user_relation(text_in(item, "relation"));
+  gold.pattern = text_in(item, "pattern");
+  if (!parts || (gold.relation == nullptr && gold.pattern.empty()) || item.gold_chain.size() != 3) {
     reading.problem = "the question is none that fuzzy_needle asks about a user's fact";
     return reading;
   }
-  const std::string kind = kind_of_subject(item.gold_chain[0], corpus.wordnet());
-  if (parts->question != question_about(*relation, kind))
-    reading.problem = "the question does not ask for what the page's first sentence says";
+  gold.kind = kind_of_intro(item.gold_chain[0]);
+  bool is_asked = false;
+  for (std::size_t wording = 0; wording < kGapQuestions.size(); ++wording)
+    is_asked = is_asked || parts->question == user_fact_question(gold, wording);
+  if (!is_asked) reading.problem = "the question does not ask for the kind that the text says it is";
   read_quoted(item, parts->context, {item.gold_chain[0], item.gold_chain[1]}, reading);
-  const std::string shared = shared_content(item.gold_chain[1], parts->question);
+  // What a pattern's needle shares with the question, all the others share too: only the kind must not stand in it.
+  const std::string shared = shared_content(item.gold_chain[1], gold.relation != nullptr ? parts->question : std::string_view(gold.kind));
   if (!shared.empty()) reading.problem = concat("needle and question share the word \"", shared, "\"");
 
   // Every other needle is in the text, and none is another answer: another relation, or a subject that is no such thing.
-  const std::vector<std::string> intros = stored_texts(item, "other_intros"), needles = stored_texts(item, "other_needles"),
-                                 objects = stored_texts(item, "other_answers");
+  std::vector<std::string> intros = stored_texts(item, "other_intros"), needles = stored_texts(item, "other_needles"),
+                           objects = stored_texts(item, "other_answers");
   if (intros.size() != needles.size() || intros.size() != objects.size()) {
     reading.problem = "the other needles are not stored whole";
     return reading;
   }
-  const std::string_view pattern = relation->needle;
-  const std::size_t first = pattern.find("{}"), last = pattern.rfind("{}");
-  const std::string_view head = pattern.substr(0, first), middle = pattern.substr(first + 2, last - first - 2);
-  const auto note = [&](const std::string& needle, const std::string& object) {
-    const auto place = only_place(parts->context, needle);
-    if (!place) reading.problem = concat("expected the text to hold once: ", needle.substr(0, 80));
-    reading.candidates.push_back({object, place ? place->start : 0});
-  };
-  note(item.gold_chain[1], item.answer.answers.front());
+  intros.push_back(item.gold_chain[0]);
+  needles.push_back(item.gold_chain[1]);
+  objects.push_back(item.answer.answers.front());
   for (std::size_t i = 0; i < needles.size(); ++i) {
-    note(needles[i], objects[i]);
-    if (!only_place(parts->context, intros[i])) reading.problem = concat("expected the text to hold once: ", intros[i].substr(0, 80));
-    const bool same_relation = needles[i].starts_with(head) && needles[i].find(middle) != std::string::npos;
-    if (same_relation && may_be(kind_of_subject(intros[i], corpus.wordnet()), kind, corpus.wordnet()))
+    for (const std::string& sentence : {intros[i], needles[i]}) {
+      if (!only_place(parts->context, sentence)) reading.problem = concat("expected the text to hold once: ", sentence.substr(0, 80));
+    }
+    reading.candidates.push_back({objects[i], only_place(parts->context, needles[i]).value_or(EvidenceSpan{}).start});
+    const std::string subject = subject_of_intro(intros[i]);
+    const std::string said = gold.relation != nullptr ? fill(gold.relation->needle, {subject, objects[i]})
+                                                      : user_fact_sentence(gold.pattern, subject, objects[i]);
+    if (gold.relation == nullptr && said != needles[i])
+      reading.problem = concat("another needle has other words: ", needles[i].substr(0, 80));
+    const bool is_gold = i + 1 == needles.size();
+    if (!is_gold && said == needles[i] && may_be(kind_of_intro(intros[i]), gold.kind, corpus.wordnet()))
       reading.answers.push_back(objects[i]);
   }
   std::sort(reading.candidates.begin(), reading.candidates.end(),

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "data/tasks/fuzzy_needle.h"
 #include "data/tasks/phrase.h"
@@ -20,11 +21,19 @@ struct Question {
 std::optional<Question> parse_question(std::string_view question) {
   const auto& verbs = fuzzy_needle_verbs();
   for (std::size_t verb = 0; verb < verbs.size(); ++verb) {
-    if (const auto words = match(question, verbs[verb].question)) return Question{verb, (*words)[1], 1};
-    if (const auto words = match(question, verbs[verb].asked_of)) return Question{verb, (*words)[1], 2};
+    for (const int hops : {1, 2}) {
+      for (std::size_t wording = 0; wording < kWhoQuestions.size(); ++wording) {
+        const auto words = match(question, fuzzy_needle_question(verbs[verb], hops, wording));
+        if (words) return Question{verb, (*words)[1], hops};
+      }
+    }
   }
   return std::nullopt;
 }
+
+// Categories that WordNet keeps apart and everyday speech does not: one of the second may pass for one of the first.
+constexpr std::pair<const char*, const char*> kLooseKinds[] = {{"garment", "hat"}, {"garment", "shoe"}, {"instrument", "tool"}};
+static_assert(kWhoQuestions.size() == kNeighbourQuestions.size());
 
 struct Needle {
   std::string name;
@@ -33,7 +42,32 @@ struct Needle {
   Sentence sentence;
 };
 
+// Someone who does not read the question and takes the person whose thing is the only one of its kind, or any of several such.
+std::string with_lone_kind(const std::vector<Needle>& needles, const Corpus& corpus, Rng rng) {
+  std::vector<std::string> people;
+  for (const Category& category : corpus.categories()) {
+    const auto is_of_kind = [&](const Needle& needle) { return corpus.wordnet().any_sense_is_a(needle.noun, category.synset); };
+    if (std::count_if(needles.begin(), needles.end(), is_of_kind) == 1)
+      people.push_back(std::find_if(needles.begin(), needles.end(), is_of_kind)->name);
+  }
+  return people.empty() ? "" : rng.pick(people);
+}
+
 }  // namespace
+
+bool may_pass_for(std::string_view noun, const Category& category, const Corpus& corpus) {
+  const WordNet& wordnet = corpus.wordnet();
+  if (wordnet.any_sense_is_a(noun, category.synset)) return true;
+  for (const auto& [kind, loose] : kLooseKinds) {
+    if (kind == category.word && wordnet.any_sense_is_a(noun, corpus.find_category(loose)->synset)) return true;
+  }
+  const std::string wanted = content_stem(category.word);
+  const std::vector<std::int32_t>& senses = wordnet.noun_senses(noun);
+  return std::any_of(senses.begin(), senses.end(), [&](std::int32_t sense) {
+    const std::vector<std::string> words = lower_words(wordnet.synsets()[static_cast<std::size_t>(sense)].definition);
+    return std::any_of(words.begin(), words.end(), [&](const std::string& word) { return content_stem(word) == wanted; });
+  });
+}
 
 std::string shared_content(std::string_view needle, std::string_view question) {
   for (const std::string& a : lower_words(needle)) {
@@ -95,7 +129,9 @@ Reading read_fuzzy_needle(const Item& item, const Corpus& corpus) {
     reading.gold_chain = std::move(chain);
   };
   for (const Needle& needle : needles) {
-    if (needle.verb != question->verb || !corpus.wordnet().any_sense_is_a(needle.noun, category->synset)) continue;
+    if (needle.verb != question->verb || !may_pass_for(needle.noun, *category, corpus)) continue;
+    if (!corpus.wordnet().any_sense_is_a(needle.noun, category->synset))
+      reading.problem = concat(article(needle.noun), " ", needle.noun, " may pass for ", article(category->word), " ", category->word);
     const std::string shared = shared_content(needle.sentence.text, parts->question);
     if (!shared.empty()) reading.problem = concat("needle and question share the word \"", shared, "\"");
     const std::vector<std::string> chain = {fuzzy_needle_is_a(needle.noun, category->word), std::string(needle.sentence.text)};
@@ -108,6 +144,8 @@ Reading read_fuzzy_needle(const Item& item, const Corpus& corpus) {
     }
   }
   reading.answers.assign(answers.begin(), answers.end());
+  if (question->hops == 1)
+    reading.shortcuts = {with_lone_kind(needles, corpus, Rng(item.seed, {stable_hash("lone kind"), stable_hash(item.id)}))};
   // The chain's last step is the needle, or who lives beside its person.
   for (const Needle& needle : needles) {
     if (item.gold_chain.back() == needle.sentence.text) reading.oracle_answer = needle.name;

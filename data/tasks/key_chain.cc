@@ -42,7 +42,7 @@ class KeyChain final : public TaskBuilder {
   }
 
   std::string_view family() const override { return "multi_evidence"; }
-  int version() const override { return 2; }
+  int version() const override { return 3; }
   Json resolved() const override { return config_to_json(config_); }
   bool takes_questions() const override { return true; }
 
@@ -53,8 +53,10 @@ class KeyChain final : public TaskBuilder {
   }
 
   std::optional<Draft> draft(Rng& rng, std::int64_t limit_tokens) const override {
+    // As many as there are names for, where the knob leaves it open: a text of 512K tokens would ask for more than WordNet has.
+    const auto by_length = static_cast<std::size_t>(std::max<std::int64_t>(kMinChains, 4 * limit_tokens / 1024));
     const std::size_t num_chains =
-        config_.num_chains > 0 ? config_.num_chains : std::max<std::int64_t>(kMinChains, 4 * limit_tokens / 1024);
+        config_.num_chains > 0 ? config_.num_chains : std::min(by_length, corpus().names(settings().split).size());
     const std::size_t length = config_.keys_per_chain;
     const std::vector<std::string> people = draw_names(rng, num_chains);
     const std::vector<std::string> keys = draw_different(num_chains * length, [&] { return draw_key(rng, config_.key_digits); });
@@ -62,7 +64,7 @@ class KeyChain final : public TaskBuilder {
     if (keys.size() < num_chains * length || codes.size() < num_chains) return std::nullopt;
 
     Draft draft;
-    const std::string_view question = kKeyChainQuestions[rng.below(kKeyChainQuestions.size())];
+    const std::string_view question = kKeyChainQuestions[rng.below(static_cast<std::uint64_t>(config_.num_question_wordings))];
     for (std::size_t chain = 0; chain < num_chains; ++chain) {  // the first is the gold one
       FollowUp asked;
       const auto add = [&](std::string sentence) {

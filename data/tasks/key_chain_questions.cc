@@ -123,7 +123,7 @@ std::optional<Draft> draft_key_chain_of_questions(const KeyChainConfig& config, 
     answers.push_back(terminals[chain].question->answer());
   }
   draft.gold_chain.push_back(answer_step(question.answer()));
-  draft.question = fill(kUserKeyChainQuestions[rng.below(kUserKeyChainQuestions.size())], {keys[0]});
+  draft.question = fill(kUserKeyChainQuestions[rng.below(static_cast<std::uint64_t>(config.num_question_wordings))], {keys[0]});
   draft.answer = {is_yes_no(question) ? "exact_match" : "sub_em", question.answers};
   if (!is_yes_no(question)) draft.keep_out = question.answers;
   note_question(draft, question, gold.paragraphs.size());

@@ -11,37 +11,14 @@ namespace longbow::data {
 namespace {
 
 constexpr std::int64_t kTokensAPageFiller = 500;  // prompts of so many tokens give a page room for one more sentence
+constexpr std::int64_t kTokensOfAWalk = 1536;     // of the shortest prompt with room for its pages
+constexpr std::int64_t kTokensASibling = 384, kMinSiblings = 4, kMaxSiblings = 10;
 constexpr std::int64_t kFirstYear = 1200, kLastYear = 1989;
 
 struct Place {
   std::string name;
   std::vector<std::string> values;  // of each fact of the kind; empty where the page does not tell
 };
-
-// A page on its way: sentences in any order, of which some are evidence.
-struct Page {
-  std::string title;
-  std::vector<std::string> sentences;
-};
-
-struct RenderedPage {
-  std::string text;
-  std::vector<EvidenceSpan> spans;  // of each sentence, in the order they were added
-};
-
-RenderedPage render(const Page& page, Rng& rng) {
-  std::vector<std::size_t> order(page.sentences.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  rng.shuffle(order);
-  RenderedPage rendered{page.title, std::vector<EvidenceSpan>(order.size())};
-  for (const std::size_t i : order) {
-    rendered.text += rendered.text.size() == page.title.size() ? '\n' : ' ';
-    rendered.spans[i].start = static_cast<std::int64_t>(rendered.text.size());
-    rendered.text += page.sentences[i];
-    rendered.spans[i].end = static_cast<std::int64_t>(rendered.text.size());
-  }
-  return rendered;
-}
 
 class LongDocQa final : public TaskBuilder {
  public:
@@ -60,7 +37,7 @@ class LongDocQa final : public TaskBuilder {
   }
 
   std::string_view family() const override { return "multi_evidence"; }
-  int version() const override { return 1; }
+  int version() const override { return 2; }
   Json resolved() const override { return config_to_json(config_); }
   bool takes_questions() const override { return true; }
 
@@ -70,6 +47,8 @@ class LongDocQa final : public TaskBuilder {
     const double form = rng.uniform();
     const bool is_yes_no = form < config_.yes_no_share;
     const bool compares = form < config_.yes_no_share + config_.comparison_share;
+    const double others = 1 - config_.yes_no_share - config_.comparison_share;
+    if (!compares && limit_tokens >= kTokensOfAWalk && 1 - form < config_.walk_share * others) return draft_walk(rng, limit_tokens);
     question.ask = is_yes_no ? DocQuestion::Ask::yes_no : compares ? DocQuestion::Ask::older : DocQuestion::Ask::fact;
     question.kind = rng.below(doc_kinds().size());
     const DocKind& kind = doc_kinds()[question.kind];
@@ -87,18 +66,18 @@ class LongDocQa final : public TaskBuilder {
     const std::size_t count = world.people.size();
     std::vector<EvidenceSpan> tie_spans(count), fact_spans(count);  // of the asked tie and fact, by person and by place
     for (std::size_t i = 0; i < count; ++i) {
-      Page page{world.people[i], {}};
+      DocPage page{world.people[i], {}};
       for (std::size_t tie = 0; tie < kind.ties.size(); ++tie) {
         const auto& statements = kind.ties[tie].statements;
         page.sentences.push_back(fill(statements[rng.below(statements.size())], {page.title, world.place_of(i, tie).name}));
       }
       add_filler(rng, most_filler, draft.keep_out, page);
-      RenderedPage rendered = render(page, rng);
+      RenderedDocPage rendered = render(page, rng);
       tie_spans[i] = rendered.spans[question.tie];
       draft.sentences.push_back(std::move(rendered.text));
     }
     for (std::size_t i = 0; i < count; ++i) {
-      Page page{world.places[i].name, {}};
+      DocPage page{world.places[i].name, {}};
       std::size_t asked = 0;
       for (const std::size_t fact : told) {
         if (fact == question.fact) asked = page.sentences.size();
@@ -108,7 +87,7 @@ class LongDocQa final : public TaskBuilder {
                                                    : fill(titled_statement(kind, statement), {value}));
       }
       add_filler(rng, most_filler, draft.keep_out, page);
-      RenderedPage rendered = render(page, rng);
+      RenderedDocPage rendered = render(page, rng);
       fact_spans[i] = rendered.spans[asked];
       draft.sentences.push_back(std::move(rendered.text));
     }
@@ -140,6 +119,21 @@ class LongDocQa final : public TaskBuilder {
   }
 
  private:
+  std::optional<Draft> draft_walk(Rng& rng, std::int64_t limit_tokens) const {
+    const std::int64_t num_siblings = std::clamp(limit_tokens / kTokensASibling, kMinSiblings, kMaxSiblings);
+    const std::int64_t most_filler = std::min<std::int64_t>(config_.max_page_filler, limit_tokens / kTokensAPageFiller / kMinSiblings);
+    std::optional<Draft> draft = draft_long_doc_qa_walk(
+        static_cast<std::size_t>(rng.between(3, config_.max_hops)), static_cast<std::size_t>(num_siblings),
+        [&](std::size_t count) { return draw_names(rng, count); },
+        [&](const std::vector<std::string>& keep_out, DocPage& page) { add_filler(rng, most_filler, keep_out, page); }, rng);
+    if (draft) {
+      draft->filler_unit = [this, most = config_.max_page_filler](const FillerDealer& deal, std::size_t room, Rng& rng) {
+        return other_page(rng, deal, room, "", most);
+      };
+    }
+    return draft;
+  }
+
   struct World {
     std::vector<std::string> people;
     std::vector<Place> places;
@@ -220,7 +214,7 @@ class LongDocQa final : public TaskBuilder {
     return words;
   }
 
-  void add_filler(Rng& rng, std::int64_t most, const std::vector<std::string>& keep_out, Page& page) const {
+  void add_filler(Rng& rng, std::int64_t most, const std::vector<std::string>& keep_out, DocPage& page) const {
     const auto is_kept_out = [&](const std::string& word) { return std::find(keep_out.begin(), keep_out.end(), word) != keep_out.end(); };
     for (std::int64_t left = rng.between(0, most); left > 0;) {
       const std::string& sentence = rng.pick(corpus().filler());
@@ -271,6 +265,20 @@ class LongDocQa final : public TaskBuilder {
 };
 
 }  // namespace
+
+RenderedDocPage render(const DocPage& page, Rng& rng) {
+  std::vector<std::size_t> order(page.sentences.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  rng.shuffle(order);
+  RenderedDocPage rendered{page.title, std::vector<EvidenceSpan>(order.size())};
+  for (const std::size_t i : order) {
+    rendered.text += rendered.text.size() == page.title.size() ? '\n' : ' ';
+    rendered.spans[i].start = static_cast<std::int64_t>(rendered.text.size());
+    rendered.text += page.sentences[i];
+    rendered.spans[i].end = static_cast<std::int64_t>(rendered.text.size());
+  }
+  return rendered;
+}
 
 std::unique_ptr<TaskBuilder> make_long_doc_qa(const Json& entry, const Corpus& corpus, std::string_view source) {
   LongDocQaConfig config;

@@ -1,5 +1,5 @@
-// LongDocQA: questions over titled pages that take two of them. "Which river runs past the town where Marlow was born?": Marlow's page
-// names the town, the town's page names the river, and other people's pages and towns say the same of others.
+// LongDocQA: questions over titled pages that take two of them, or more. "Which river runs past the town where Marlow was born?": Marlow's
+// page names the town, the town's page names the river, and other people's pages and towns say the same of others.
 #pragma once
 
 #include <array>
@@ -12,6 +12,7 @@
 
 #include "data/tasks/reading.h"
 #include "data/tasks/task_builder.h"
+#include "data/tasks/web_search.h"
 
 namespace longbow::data {
 
@@ -24,6 +25,8 @@ struct LongDocQaConfig {
   int max_page_filler = 5;
   double comparison_share = 0.15;
   double yes_no_share = 0.05;
+  double walk_share = 0.3;
+  int max_hops = 4;
   DocReward reward = DocReward::sub_em;
 
   template <class Visitor>
@@ -38,6 +41,11 @@ struct LongDocQaConfig {
             {.help = "Most further sentences on such a page; short prompts get fewer.", .min = 0, .max = 64});
     v.field("comparison_share", comparison_share, {.help = "Share of questions which of two places is older.", .min = 0, .max = 1});
     v.field("yes_no_share", yes_no_share, {.help = "Share of questions with the answer yes or no.", .min = 0, .max = 0.2});
+    v.field("walk_share", walk_share,
+            {.help = "Share of the other questions that take three pages or more; prompts below 1,536 tokens have no room for them.",
+             .min = 0,
+             .max = 1});
+    v.field("max_hops", max_hops, {.help = "Most pages that such a question takes.", .min = 3, .max = 6});
     v.choice("reward", reward, {{"sub_em", DocReward::sub_em}, {"f1", DocReward::f1}},
              {.help = "Of the user's questions. sub_em: guarded containment; f1: token F1. Yes, no and invented answers: exact_match."});
   }
@@ -47,6 +55,17 @@ std::unique_ptr<TaskBuilder> make_long_doc_qa(const Json& entry, const Corpus& c
 
 /// Pages: a line with the title, a line of sentences; an empty line between pages.
 inline constexpr std::string_view kPageBreak = "\n\n";
+
+/// A page on its way: sentences in any order, of which some are evidence.
+struct DocPage {
+  std::string title;
+  std::vector<std::string> sentences;
+};
+struct RenderedDocPage {
+  std::string text;
+  std::vector<EvidenceSpan> spans;  // of each sentence, in the order they were added
+};
+RenderedDocPage render(const DocPage& page, Rng& rng);
 
 /// What a place's page tells: a year, a name, or a thing of a category.
 struct DocFact {
@@ -91,6 +110,18 @@ struct DocQuestion {
 std::string to_text(const DocQuestion& question, std::size_t wording, std::size_t place_wording);
 /// nullopt for a text that to_text does not write.
 std::optional<DocQuestion> parse_doc_question(std::string_view text);
+
+/// Questions over three pages and more walk WebSearch's world, told without letters: "the town where the person who started the Kessel
+/// Company was born". '@': that.
+inline constexpr std::array kDocWalkQuestions = {"What is the name of @?", "Name @.", "Who or what is @?", "Find @ and give the name."};
+std::string to_text(const WebWalk& walk, std::size_t wording);
+/// nullopt for a text that to_text does not write.
+std::optional<WebWalk> parse_doc_walk(std::string_view text);
+/// `draw_names` gives so many different names; `add_filler` adds sentences without any of the words.
+std::optional<Draft> draft_long_doc_qa_walk(std::size_t num_hops, std::size_t num_siblings,
+                                            const std::function<std::vector<std::string>(std::size_t)>& draw_names,
+                                            const std::function<void(const std::vector<std::string>&, DocPage&)>& add_filler, Rng& rng);
+Reading read_long_doc_qa_walk(const Item& item, const MessageParts& parts, const WebWalk& walk);
 
 /// One of the user's questions: its paragraphs and others' as pages. nullopt when the answer stands in the question, is not in what the
 /// question rests on, or when that offers nothing to mix it up with.

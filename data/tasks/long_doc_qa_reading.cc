@@ -183,6 +183,8 @@ Reading read_long_doc_qa(const Item& item, const Corpus&) {
   Reading reading;
   const auto parts = split_message(item.messages.back().content);
   const auto question = parts ? parse_doc_question(parts->question) : std::nullopt;
+  if (const auto walk = parts && !question ? parse_doc_walk(parts->question) : std::nullopt)
+    return read_long_doc_qa_walk(item, *parts, *walk);
   if (!question) {
     reading.problem = "the question is none that long_doc_qa asks";
     return reading;

@@ -7,18 +7,6 @@
 namespace longbow::data {
 namespace {
 
-std::string put(std::string_view pattern, char mark, std::string_view phrase) {
-  std::string text;
-  for (const char c : pattern) {
-    if (c == mark) {
-      text += phrase;
-    } else {
-      text += c;
-    }
-  }
-  return text;
-}
-
 // Calls `use(place's pattern, tie)` for every description of a place of `kind`.
 template <class Use>
 void each_place(const DocKind& kind, Use use) {

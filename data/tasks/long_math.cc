@@ -49,7 +49,7 @@ class LongMath final : public TaskBuilder {
   }
 
   std::string_view family() const override { return "reasoning"; }
-  int version() const override { return 1; }
+  int version() const override { return 2; }
   Json resolved() const override { return config_to_json(config_); }
   bool takes_questions() const override { return true; }
 
@@ -95,7 +95,8 @@ class LongMath final : public TaskBuilder {
         FollowUp asked;
         for (std::size_t k = 0; k <= step; ++k) asked.evidence.push_back(draft.sentences.size() + k);
         asked.gold_chain.assign(one->chain.begin(), one->chain.begin() + static_cast<std::ptrdiff_t>(step) + 1);
-        asked.question = fill(kLongMathQuestion, {things, owners[step]});
+        const std::size_t wording = rng.below(static_cast<std::uint64_t>(config_.num_question_wordings));
+        asked.question = fill(kLongMathQuestions[wording], {things, owners[step]});
         asked.answer = {"math", {std::to_string(one->values[step])}};
         draft.ask(std::move(asked), i == 0 && step + 1 == one->sentences.size());
       }

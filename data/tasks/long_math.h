@@ -19,6 +19,7 @@ struct LongMathConfig {
   int num_decoy_cases = 1;
   int num_noise = 3;
   int min_fragments = 2;
+  int num_question_wordings = 12;
   std::vector<std::string> operations = {"more", "fewer", "times", "together"};
 
   template <class Visitor>
@@ -35,6 +36,8 @@ struct LongMathConfig {
             {.help = "With questions of your own: fewest sentences before the one that asks; shorter problems are dropped.",
              .min = 1,
              .max = 20});
+    v.field("num_question_wordings", num_question_wordings,
+            {.help = "Wordings of the question about invented cases in use.", .min = 1, .max = 12});
     v.field("operations", operations, {.help = "Any of more, fewer, times, together."});
   }
 };
@@ -44,14 +47,22 @@ std::unique_ptr<TaskBuilder> make_long_math(const Json& entry, const Corpus& cor
 /// Every number in the text is at least 2 ("1 pears" is no English), and so is every answer: a 1 would be recognised.
 inline constexpr std::int64_t kSmallestAnswer = 2;
 
-// Wordings. Blanks: name, number, things / name, number, things, name / name, things, name / name, things, name, name / things, name.
+// Wordings. Blanks: name, number, things / name, number, things, name / name, things, name / name, things, name, name.
 inline constexpr const char* kGivenPattern = "{} has {} {}.";
 inline constexpr const char* kMorePattern = "{} has {} more {} than {}.";
 inline constexpr const char* kFewerPattern = "{} has {} fewer {} than {}.";
 inline constexpr const char* kTwicePattern = "{} has twice as many {} as {}.";
 inline constexpr const char* kThricePattern = "{} has three times as many {} as {}.";
 inline constexpr const char* kTogetherPattern = "{} has as many {} as {} and {} together.";
-inline constexpr const char* kLongMathQuestion = "How many {} does {} have?";
+/// Blanks: things, name.
+inline constexpr std::array kLongMathQuestions = {
+    "How many {} does {} have?",       "What is the number of {} that {} has?",
+    "Find out how many {} {} has.",    "Work out the number of {} belonging to {}.",
+    "Of {}, how many does {} have?",   "State how many {} are in the hands of {}.",
+    "How many {} belong to {}?",       "Compute the number of {} that {} has.",
+    "Say how many {} {} has.",         "Count the {} that {} has. How many is that?",
+    "What number of {} does {} have?", "Give the number of {} that belong to {}.",
+};
 // Numbers about the same people that are no count of the things. Blanks: name, number.
 inline constexpr std::array kNoisePatterns = {"{} waited {} days for a letter.", "{} lives {} miles from the sea.", "{} is {} years old.",
                                               "{} has read {} books this year.", "{} once walked {} hours in the rain."};

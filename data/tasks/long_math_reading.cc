@@ -91,7 +91,10 @@ Reading read_long_math(const Item& item, const Corpus&) {
   if (asks_user_question(item)) return read_long_math_of_questions(item);
   Reading reading;
   const auto parts = split_message(item.messages.back().content);
-  const auto question = parts ? match(parts->question, kLongMathQuestion) : std::nullopt;
+  std::optional<std::vector<std::string_view>> question;
+  for (const char* pattern : kLongMathQuestions) {
+    if (parts && !question) question = match(parts->question, pattern);
+  }
   if (!question) {
     reading.problem = "the question is none that long_math asks";
     return reading;

@@ -1,6 +1,7 @@
 #include "data/tasks/multi_query.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -13,14 +14,6 @@ struct Key {
   std::string kind, name;
   std::vector<std::string> numbers;          // as stated, then as corrected
   std::vector<std::size_t> statements = {};  // their sentences
-};
-
-struct Event {
-  enum class What { ask, cancel, replace };
-  What what = What::ask;
-  std::size_t key = 0;      // asked, taken back, or replaced
-  std::size_t new_key = 0;  // replace: asked instead
-  std::size_t sentence = 0;
 };
 
 class MultiQuery final : public TaskBuilder {
@@ -39,7 +32,7 @@ class MultiQuery final : public TaskBuilder {
   }
 
   std::string_view family() const override { return "multi_evidence"; }
-  int version() const override { return 1; }
+  int version() const override { return 2; }
   Json resolved() const override { return config_to_json(config_); }
   bool takes_questions() const override { return true; }
 
@@ -49,18 +42,16 @@ class MultiQuery final : public TaskBuilder {
     if (!keys) return std::nullopt;
     Draft draft;
     for (Key& key : *keys) state(rng, key, draft);
-    std::vector<Event> events = interleave(draw_chains(rng), rng);
+    using What = QueryEvent::What;
+    const std::vector<QueryEvent> events = draw_query_events(counts(), rng);
+    const std::size_t first_event = draft.sentences.size();
     draft.ordered.emplace_back();
-    for (Event& event : events) {
-      event.sentence = draft.sentences.size();
-      draft.ordered.back().push_back(event.sentence);
-      draft.sentences.push_back(to_text(rng, event, *keys));
-    }
-
     std::vector<std::size_t> standing;  // keys
-    for (const Event& event : events) {
-      if (event.what != Event::What::ask) std::erase(standing, event.key);
-      if (event.what != Event::What::cancel) standing.push_back(event.what == Event::What::ask ? event.key : event.new_key);
+    for (const QueryEvent& event : events) {
+      draft.ordered.back().push_back(draft.sentences.size());
+      draft.sentences.push_back(to_text(rng, event, *keys));
+      if (event.what != What::ask) std::erase(standing, event.key);
+      if (event.what != What::cancel) standing.push_back(event.what == What::ask ? event.key : event.new_key);
     }
     // Evidence is all that happens to the questions, and all that is stated for those that stand: complete groups of ordered sentences,
     // whose depths are as uniform as those of the others.
@@ -71,10 +62,10 @@ class MultiQuery final : public TaskBuilder {
       lines.push_back(asked.numbers.back());
     }
     const auto stands = [&](std::size_t key) { return std::find(standing.begin(), standing.end(), key) != standing.end(); };
-    for (const Event& event : events) {
-      draft.evidence.push_back(event.sentence);
-      const bool settles = event.what == Event::What::replace || (event.what == Event::What::cancel && !stands(event.key));
-      if (settles) draft.gold_chain.push_back(draft.sentences[event.sentence]);
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      draft.evidence.push_back(first_event + i);
+      const bool settles = events[i].what == What::replace || (events[i].what == What::cancel && !stands(events[i].key));
+      if (settles) draft.gold_chain.push_back(draft.sentences[first_event + i]);
     }
     for (std::size_t line = 0; line < standing.size(); ++line) {
       const Key& asked = (*keys)[standing[line]];
@@ -96,7 +87,11 @@ class MultiQuery final : public TaskBuilder {
   }
 
  private:
-  // Keys by their place: first those asked in the end, then cancelled, then replaced ones, then those that nobody asks for.
+  QueryCounts counts() const {
+    const auto count = [](int number) { return static_cast<std::size_t>(number); };
+    return {count(config_.num_queries), count(config_.num_cancelled), count(config_.num_replaced), count(config_.num_reasked)};
+  }
+  // Keys by their place: those of QueryCounts, then those that nobody asks for.
   std::size_t num_asked() const { return config_.num_queries + config_.num_cancelled + config_.num_replaced; }
 
   // Numbers differ throughout, so that a right line tells which key it is for; nullopt when there are not enough of them.
@@ -139,48 +134,24 @@ class MultiQuery final : public TaskBuilder {
     if (key.statements.size() > 1) draft.ordered.push_back(key.statements);
   }
 
-  // What happens to each question, in its order; nothing is settled between questions.
-  std::vector<std::vector<Event>> draw_chains(Rng& rng) const {
-    using What = Event::What;
-    std::vector<std::size_t> standing(config_.num_queries);
-    for (std::size_t i = 0; i < standing.size(); ++i) standing[i] = i;
-    rng.shuffle(standing);
-    std::size_t next = config_.num_queries;  // the key after those that stand
-    std::vector<std::vector<Event>> chains;
-    for (int i = 0; i < config_.num_cancelled; ++i, ++next) chains.push_back({{What::ask, next}, {What::cancel, next}});
-    for (int i = 0; i < config_.num_queries; ++i) {
-      const std::size_t key = standing[i];
-      if (i < config_.num_replaced) {
-        chains.push_back({{What::ask, next}, {What::replace, next, key}});
-        ++next;
-      } else if (i < config_.num_replaced + config_.num_reasked) {
-        chains.push_back({{What::ask, key}, {What::cancel, key}, {What::ask, key}});
-      } else {
-        chains.push_back({{What::ask, key}});
-      }
-    }
-    return chains;
-  }
-
-  static std::string to_text(Rng& rng, const Event& event, const std::vector<Key>& keys) {
+  static std::string to_text(Rng& rng, const QueryEvent& event, const std::vector<Key>& keys) {
     const Key &key = keys[event.key], &new_key = keys[event.new_key];
     const QueryWords words{key.kind, key.name, "", new_key.kind, new_key.name};
     switch (event.what) {
-      case Event::What::ask:
+      case QueryEvent::What::ask:
         return say(kAsked[rng.below(kAsked.size())], words);
-      case Event::What::cancel:
+      case QueryEvent::What::cancel:
         return say(kCancelled[rng.below(kCancelled.size())], words);
-      case Event::What::replace:
+      case QueryEvent::What::replace:
         return say(kReplaced[rng.below(kReplaced.size())], words);
     }
     return "";
   }
 
   std::int64_t count_guesses(const std::vector<Key>& keys) const {
-    std::int64_t count = 1;
-    for (std::size_t i = 0; i < num_asked() && count <= kMaxQueryGuesses; ++i)
-      count *= 1 + static_cast<std::int64_t>(keys[i].numbers.size());
-    return std::min(count - 1, kMaxQueryGuesses);
+    std::vector<std::size_t> choices;
+    for (std::size_t i = 0; i < num_asked(); ++i) choices.push_back(keys[i].numbers.size());
+    return count_lists(choices, static_cast<std::size_t>(config_.num_queries));
   }
 
   MultiQueryConfig config_;
@@ -215,20 +186,41 @@ std::optional<QueryWords> hear(std::string_view sentence, const QueryWording& wo
   return words;
 }
 
-std::vector<std::string> all_lists(const std::vector<std::vector<std::string>>& choices, std::size_t limit) {
-  std::vector<std::string> lists;
-  std::vector<std::size_t> at(choices.size(), 0);
-  while (lists.size() < limit) {
-    std::vector<std::string> lines;
-    for (std::size_t i = 0; i < choices.size(); ++i) {
-      if (!choices[i][at[i]].empty()) lines.push_back(choices[i][at[i]]);
+std::vector<std::string> all_lists(const std::vector<std::vector<std::string>>& choices, std::size_t num_lines, std::size_t limit) {
+  std::vector<std::string> lists, lines;
+  const std::function<void(std::size_t)> extend = [&](std::size_t next) {
+    if (lists.size() == limit) return;
+    if (lines.size() == num_lines) {
+      if (num_lines > 0) lists.push_back(numbered_lines(lines));
+      return;
     }
-    if (!lines.empty()) lists.push_back(numbered_lines(lines));
-    std::size_t i = 0;
-    while (i < at.size() && ++at[i] == choices[i].size()) at[i++] = 0;
-    if (i == at.size()) break;
-  }
+    for (; next + num_lines <= choices.size() + lines.size(); ++next) {
+      for (const std::string& line : choices[next]) {
+        lines.push_back(line);
+        extend(next + 1);
+        lines.pop_back();
+      }
+    }
+  };
+  extend(0);
   return lists;
+}
+
+std::int64_t count_lists(const std::vector<std::size_t>& choices, std::size_t num_lines) {
+  std::vector<std::int64_t> of_length(num_lines + 1, 0);  // lists of so many lines from the choices so far
+  of_length[0] = 1;
+  for (const std::size_t count : choices) {
+    for (std::size_t length = num_lines; length > 0; --length) {
+      of_length[length] = std::min(kMaxQueryGuesses, of_length[length] + of_length[length - 1] * static_cast<std::int64_t>(count));
+    }
+  }
+  return of_length[num_lines];
+}
+
+std::vector<std::string> query_shortcuts(const std::vector<std::string>& asked, std::size_t num_lines) {
+  const auto count = static_cast<std::ptrdiff_t>(std::min(num_lines, asked.size()));
+  return {numbered_lines(asked), numbered_lines({asked.end() - count, asked.end()}),
+          numbered_lines({asked.begin(), asked.begin() + count})};
 }
 
 std::string numbered_lines(const std::vector<std::string>& lines) {

@@ -17,8 +17,8 @@ namespace longbow::data {
 
 struct MultiQueryConfig {
   TaskSettings settings;
-  int num_queries = 3;
-  int num_cancelled = 1;
+  int num_queries = 4;
+  int num_cancelled = 2;
   int num_replaced = 1;
   int num_reasked = 1;
   int num_corrected = 1;
@@ -33,7 +33,8 @@ struct MultiQueryConfig {
     v.field("num_queries", num_queries, {.help = "Questions that stand at the end: lines of the answer.", .min = 1, .max = 64});
     v.field("num_cancelled", num_cancelled, {.help = "Questions that are asked and taken back later.", .min = 0, .max = 64});
     v.field("num_replaced", num_replaced, {.help = "Questions that are asked and later replaced by one that stands.", .min = 0, .max = 64});
-    v.field("num_reasked", num_reasked, {.help = "Questions that stand, but were taken back and asked again.", .min = 0, .max = 64});
+    v.field("num_reasked", num_reasked,
+            {.help = "Questions that are taken back and asked again; whether they then stand is drawn.", .min = 0, .max = 64});
     v.field("num_corrected", num_corrected, {.help = "Numbers that the text corrects further on.", .min = 0, .max = 64});
     v.field("num_unasked", num_unasked, {.help = "Numbers that nobody asks for.", .min = 0, .max = 500});
     v.field("num_kinds", num_kinds, {.help = "Kinds of numbers in use: badge, locker, ticket …", .min = 1, .max = 12});
@@ -108,24 +109,32 @@ inline constexpr std::array kMultiQueryQuestions = {
     "Collect the requests that hold at the end of the text and give the numbers they ask for, in order, as a numbered list.",
 };
 
-/// Of the lists a reader would choose from who found all questions and numbers but not what was taken back or corrected: every question
-/// is in or out, with any of its numbers; the empty list is none. Counted up to this many.
+/// Of the lists a guesser would choose from who found all questions and numbers, and knows how many lines there are, but not what was
+/// taken back or corrected: so many of the questions in their order, each with any of its numbers. Counted up to this many.
 inline constexpr std::int64_t kMaxQueryGuesses = 4096;
 
-/// Every list with one of `choices[i]` for line i, where an empty text leaves the line out; at most `limit`, never the empty list.
-std::vector<std::string> all_lists(const std::vector<std::vector<std::string>>& choices, std::size_t limit);
+/// Every list of `num_lines` lines, each from another of `choices` and in their order; at most `limit`.
+std::vector<std::string> all_lists(const std::vector<std::vector<std::string>>& choices, std::size_t num_lines, std::size_t limit);
+/// Their number, where each of `choices` has so many; at most kMaxQueryGuesses.
+std::int64_t count_lists(const std::vector<std::size_t>& choices, std::size_t num_lines);
 
-/// Chains, each in its own order, merged so that every merged order is equally likely.
-template <class Event>
-std::vector<Event> interleave(const std::vector<std::vector<Event>>& chains, Rng& rng) {
-  std::vector<std::size_t> turns;
-  for (std::size_t chain = 0; chain < chains.size(); ++chain) turns.insert(turns.end(), chains[chain].size(), chain);
-  rng.shuffle(turns);
-  std::vector<std::size_t> next(chains.size(), 0);
-  std::vector<Event> merged;
-  for (const std::size_t chain : turns) merged.push_back(chains[chain][next[chain]++]);
-  return merged;
-}
+/// Answers of the task's bots, of what was ever asked for, in the order of the last asking: all of it, the last and the first lines.
+std::vector<std::string> query_shortcuts(const std::vector<std::string>& asked, std::size_t num_lines);
+
+/// What happens to the questions. Keys by their place: first those that stand in the end, of which the first ones replace others, then
+/// those that are cancelled, then those that are replaced.
+struct QueryCounts {
+  std::size_t standing = 0, cancelled = 0, replaced = 0;
+  std::size_t reasked = 0;  // of those that neither replace nor are replaced: taken back once and asked again
+};
+struct QueryEvent {
+  enum class What { ask, cancel, replace };
+  What what = What::ask;
+  std::size_t key = 0;      // asked, taken back, or replaced
+  std::size_t new_key = 0;  // replace: asked instead
+};
+/// In an order in which those that stand in the end may be any of those ever asked: needs one that stands for each that is replaced.
+std::vector<QueryEvent> draw_query_events(const QueryCounts& counts, Rng& rng);
 
 /// "1. 4821\n2. 7310".
 std::string numbered_lines(const std::vector<std::string>& lines);

@@ -44,11 +44,6 @@ struct Quoted {
   }
 };
 
-struct Event {
-  bool asks = true;
-  std::size_t question = 0;
-};
-
 // A question in the text, asked or taken back.
 struct Heard {
   bool asks = true;
@@ -118,13 +113,6 @@ std::optional<Draft> draft_multi_query_of_questions(const MultiQueryConfig& conf
   if (drawn.size() < count) return std::nullopt;
   rng.shuffle(drawn);  // so that the one this draft is for may be any line, or one that is taken back
 
-  std::vector<std::vector<Event>> chains;
-  for (std::size_t i = 0; i < count; ++i) {
-    chains.push_back({{true, i}});
-    const bool is_reasked = i < static_cast<std::size_t>(config.num_reasked);
-    if (i >= num_standing || is_reasked) chains.back().push_back({false, i});
-    if (is_reasked) chains.back().push_back({true, i});
-  }
   Draft draft;
   draft.separator = "\n";
   std::vector<std::vector<std::size_t>> places(count);  // of each question's paragraphs
@@ -136,14 +124,17 @@ std::optional<Draft> draft_multi_query_of_questions(const MultiQueryConfig& conf
   }
   std::vector<std::size_t> standing, events;
   std::vector<std::string> withdrawals, asked, answers, lines;
-  for (const Event& event : interleave(chains, rng)) {
-    const Quoted& quoted = drawn[event.question];
+  // Nothing is replaced here: what would be is cancelled.
+  for (const QueryEvent& event :
+       draw_query_events({num_standing, count - num_standing, 0, static_cast<std::size_t>(config.num_reasked)}, rng)) {
+    const bool asks = event.what == QueryEvent::What::ask;
+    const Quoted& quoted = drawn[event.key];
     events.push_back(draft.sentences.size());
-    draft.sentences.push_back(event.asks ? quote(kAskedHeads, quoted.asked, rng) : quote(kCancelledHeads, quoted.asked, rng));
-    if (event.asks) {
-      standing.push_back(event.question);
+    draft.sentences.push_back(asks ? quote(kAskedHeads, quoted.asked, rng) : quote(kCancelledHeads, quoted.asked, rng));
+    if (asks) {
+      standing.push_back(event.key);
     } else {
-      std::erase(standing, event.question);
+      std::erase(standing, event.key);
       withdrawals.push_back(draft.sentences.back());
     }
   }
@@ -175,7 +166,7 @@ std::optional<Draft> draft_multi_query_of_questions(const MultiQueryConfig& conf
   draft.answer = {"ordered_list", {numbered_lines(lines)}};
   if (config.prefix_credit > 0) draft.answer.params["prefix_credit"] = config.prefix_credit;
   note_question(draft, question, num_paragraphs);
-  draft.difficulty["num_candidates"] = count < 12 ? std::min((std::int64_t{1} << count) - 1, kMaxQueryGuesses) : kMaxQueryGuesses;
+  draft.difficulty["num_candidates"] = count_lists(std::vector<std::size_t>(count, 1), num_standing);
   draft.difficulty["num_queries"] = config.num_queries;
   draft.difficulty["num_withdrawn"] = config.num_cancelled + config.num_replaced;
   draft.difficulty["asked"] = texts_as_json(asked);
@@ -199,10 +190,10 @@ Reading read_multi_query_of_questions(const Item& item) {
     const bool stands = std::find(standing.begin(), standing.end(), heard.asked) != standing.end();
     if (heard.asks == stands) reading.problem = concat("asked twice, or taken back before it is asked: ", heard.asked.substr(0, 80));
     std::erase(standing, heard.asked);
-    std::erase(ever, heard.asked);
-    ever.push_back(heard.asked);
     if (heard.asks) {
       standing.push_back(heard.asked);
+      std::erase(ever, heard.asked);
+      ever.push_back(heard.asked);
     } else {
       withdrawals.emplace_back(parts->context.substr(heard.span.start, heard.span.end - heard.span.start));
     }
@@ -216,11 +207,12 @@ Reading read_multi_query_of_questions(const Item& item) {
     return std::string("?");
   };
   std::vector<std::string> lines, steps;
-  std::vector<std::vector<std::string>> choices, everything;
+  std::vector<std::vector<std::string>> choices;
+  std::vector<std::string> everything;
   for (const std::string& question : standing) lines.push_back(answer_to(question));
   for (const std::string& question : ever) {
-    choices.push_back({"", answer_to(question)});
-    everything.push_back({answer_to(question)});
+    everything.push_back(answer_to(question));
+    choices.push_back({everything.back()});
   }
   const Json* stored = item.difficulty.find("paragraphs");
   const std::int64_t num_paragraphs = stored != nullptr && stored->is_integer() ? stored->as_integer() : 0;
@@ -248,8 +240,8 @@ Reading read_multi_query_of_questions(const Item& item) {
   }
   reading.oracle_answer = numbered_lines(steps);
   if (!lines.empty()) reading.answers = {numbered_lines(lines)};
-  reading.guesses = all_lists(choices, kMaxQueryGuesses);
-  reading.shortcuts = all_lists(everything, 1);
+  reading.guesses = all_lists(choices, lines.size(), kMaxQueryGuesses);
+  reading.shortcuts = query_shortcuts(everything, lines.size());
   return reading;
 }
 

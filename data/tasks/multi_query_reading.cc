@@ -165,15 +165,15 @@ Reading read_multi_query(const Item& item, const Corpus&) {
   }
   reading.evidence.insert(reading.evidence.end(), played.events.begin(), played.events.end());
   reading.gold_chain.insert(reading.gold_chain.end(), steps.begin(), steps.end());
-  reading.answers = all_lists(believed, kMaxQueryGuesses);
+  reading.answers = all_lists(believed, believed.size(), kMaxQueryGuesses);
   for (const Key& key : played.asked) {
-    std::vector<std::string>& choices = guessed.emplace_back(1);  // left out, or with any number that was ever stated
+    std::vector<std::string>& choices = guessed.emplace_back();  // any number that was ever stated
     for (const Stated& one : played.numbers.at(key)) choices.push_back(one.number);
   }
-  reading.guesses = all_lists(guessed, kMaxQueryGuesses);
-  std::vector<std::vector<std::string>> everything;
-  for (const Key& key : played.asked) everything.push_back({played.numbers.at(key).back().number});
-  reading.shortcuts = all_lists(everything, 1);
+  reading.guesses = all_lists(guessed, believed.size(), kMaxQueryGuesses);
+  std::vector<std::string> everything;
+  for (const Key& key : played.asked) everything.push_back(played.numbers.at(key).back().number);
+  reading.shortcuts = query_shortcuts(everything, believed.size());
   add_candidates(played, reading);
   return reading;
 }

@@ -176,9 +176,11 @@ const std::vector<std::string>& item_bot_names() {
 
 std::vector<std::string> task_bot_names(std::string_view task) {
   if (task == "cross_entity") return {"by_first_number", "by_second_number"};  // as if a stated number were the one asked for
+  if (task == "fuzzy_needle") return {"lone_kind"};                            // whoever's thing is the only one of its kind
   if (task == "long_doc_qa") return {"first_tie", "last_tie"};                 // whatever place the asked person's page names first or last
-  if (task == "multi_query") return {"all_asked"};                             // as if nothing was taken back
-  if (task == "web_search") return {"last_hop", "any_link"};                   // the nearest thing of the last kind; a walk along any links
+  if (task == "multi_query") return {"all_asked", "last_asked", "first_asked"};  // as if nothing was taken back, or all but these
+  // The nearest thing of the last kind; a walk along any links; where the most, or the fewest, of such walks end.
+  if (task == "web_search") return {"last_hop", "any_link", "most_walks", "fewest_walks"};
   return {};
 }
 
@@ -206,7 +208,10 @@ BotAnswers run_bots(const Item& item, const Reading& reading) {
       at(number_in(item.id)),
       guess(),
   };
-  for (const std::string& shortcut : reading.shortcuts) answers.push_back(shortcut.empty() ? guess() : shortcut);
+  for (std::size_t i = 0; i < task_bot_names(item.task).size(); ++i) {  // a text that was tampered with may give none
+    const bool has_answer = i < reading.shortcuts.size() && !reading.shortcuts[i].empty();
+    answers.push_back(has_answer ? reading.shortcuts[i] : guess());
+  }
   const std::vector<std::string>& gold = item.answer.answers;
   const auto is_gold = [&](std::string_view answer) { return std::find(gold.begin(), gold.end(), answer) != gold.end(); };
   BotAnswers result;

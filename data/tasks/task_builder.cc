@@ -112,6 +112,10 @@ std::optional<Draft> TaskBuilder::draft_from(const QaItem&, Rng&, std::int64_t) 
   throw InternalError(settings_.task + ": draft_from of a builder that takes no questions");
 }
 
+void TaskBuilder::keep_questions(const std::function<bool(const QaItem&)>& suits) {
+  std::erase_if(questions_, [&](const QaItem* question) { return !suits(*question); });
+}
+
 // A walk over all questions in steps of a stride that has no factor in common with their number: an order of its own for each seed,
 // without a shuffled copy.
 const QaItem& TaskBuilder::question_at(std::uint64_t seed, std::int64_t index) const {

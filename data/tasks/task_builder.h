@@ -93,7 +93,7 @@ class TaskBuilder {
   virtual Json resolved() const = 0;
   /// Whether draft_from is implemented: an entry with "questions" is refused otherwise.
   virtual bool takes_questions() const { return false; }
-  /// The user's questions of this split, in their files' order; empty in an entry without "questions".
+  /// The user's questions of this split that the task can ask, in their files' order; empty in an entry without "questions".
   const std::vector<const QaItem*>& questions() const { return questions_; }
   /// All questions read, both splits'; nullptr in an entry without "questions".
   const QuestionSet* question_set() const { return question_set_.get(); }
@@ -110,6 +110,8 @@ class TaskBuilder {
   virtual std::optional<Draft> draft(Rng& rng, std::int64_t limit_tokens) const = 0;
   /// The same from one of questions(), each of which is asked once before one is asked again; nullopt when this one does not suit.
   virtual std::optional<Draft> draft_from(const QaItem& question, Rng& rng, std::int64_t limit_tokens) const;
+  /// Drops those of questions() that the task can never ask, so that not every other draw is in vain.
+  void keep_questions(const std::function<bool(const QaItem&)>& suits);
   /// `count` different names of the split.
   std::vector<std::string> draw_names(Rng& rng, std::size_t count) const;
   const Corpus& corpus() const { return corpus_; }

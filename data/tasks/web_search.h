@@ -70,6 +70,24 @@ struct WebWalk {
 };
 std::string to_text(const WebWalk& walk, const WebTelling& telling);
 
+/// Pages in levels of siblings, one level a hop. Asked-for links lead from a sibling to the one of the same number, other links elsewhere.
+struct WebLink {
+  std::size_t relation = 0;
+  std::size_t sibling = 0;  // of the next level
+};
+struct WebWorld {
+  std::vector<std::size_t> relations;                    // asked for, by hop
+  std::vector<std::vector<std::vector<WebLink>>> links;  // [hop][sibling], in random order
+  std::size_t num_other_links = 0;                       // on each page
+};
+/// With `num_other_links` 0 as many as it takes. nullopt when no walk of so many hops was found.
+std::optional<WebWorld> draw_web_world(std::size_t num_hops, std::size_t num_siblings, std::size_t num_other_links, Rng& rng);
+
+/// What a page says of its subject: "The Kessel Company was started by Aaron.", or "It was started by Aaron." where `is_named` is false.
+/// `pronoun`, 0 or 1, is the page's.
+std::string web_sentence(const WebRelation& relation, const std::string& name, bool is_named, std::size_t pronoun, const std::string& to,
+                         Rng& rng);
+
 /// The user's questions as walks, by what their links say: those under one key are siblings at every hop.
 class UserWalks {
  public:
@@ -96,5 +114,7 @@ Reading read_web_search_of_questions(const Item& item);
 
 /// "The town where Aaron was born is the town of Kessel."
 std::string web_step(const WebRelation& relation, std::string_view subject, std::string_view object);
+/// The answer that such a step ends in, of this kind; empty when it does not.
+std::string web_step_answer(std::string_view step, const Naming& kind);
 
 }  // namespace longbow::data

@@ -29,9 +29,8 @@ UserWalks::Walk walk_of_triples(const QaItem& question) {
   for (std::size_t i = 0; i < question.evidence.size(); ++i) {
     const QaTriple& triple = question.evidence[i];
     if (i > 0 && triple.subject != question.evidence[i - 1].object) return {};
-    const auto page = std::find_if(question.paragraphs.begin(), question.paragraphs.end(),
-                                   [&](const QaParagraph& paragraph) { return paragraph.title == triple.subject; });
-    if (page == question.paragraphs.end()) return {};
+    const QaParagraph* page = paragraph_about(question, triple.subject);
+    if (page == nullptr) return {};
     const std::string of = i == 0 ? quotable(triple.subject) : "@";
     walk.push_back({concat("the ", triple.relation, " of ", of), triple.relation, one_line(triple.object), page_of(*page)});
   }
@@ -207,7 +206,7 @@ Reading read_web_search_of_questions(const Item& item) {
   if (!reading.evidence.empty() && !reading.candidates.empty()) {
     const auto after = std::find_if(reading.candidates.begin(), reading.candidates.end(),
                                     [&](const Candidate& one) { return one.position >= reading.evidence.front().start; });
-    reading.shortcuts = {(after == reading.candidates.end() ? reading.candidates.front() : *after).text, ""};
+    reading.shortcuts = {(after == reading.candidates.end() ? reading.candidates.front() : *after).text, "", "", ""};
   }
   return reading;
 }

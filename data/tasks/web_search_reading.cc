@@ -1,7 +1,8 @@
 // WebSearch read back: the pages' links form a graph, and the question is solved in it, once as it stands and once without each
-// page of the walk. A link that no page states may lead to anything that such links lead to.
+// page of the walk.
 #include <algorithm>
 #include <cctype>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -9,69 +10,29 @@
 
 #include "data/tasks/reading.h"
 #include "data/tasks/user_question.h"
-#include "data/tasks/web_search.h"
+#include "data/tasks/web_graph.h"
 
 namespace longbow::data {
 namespace {
-
-struct Fact {
-  std::size_t relation = 0;
-  std::string subject;
-  std::string object;
-  std::size_t page = 0;
-  std::int64_t position = 0;  // of its sentence
-};
-
-struct Graph {
-  std::vector<Fact> facts;  // in text order
-  std::vector<EvidenceSpan> pages;
-};
-
-// One sentence pattern of one relation with its subject named, or called "it".
-struct Form {
-  std::string pattern;
-  std::size_t relation = 0;
-  bool object_first = false;
-  bool is_named = false;
-};
-
-const std::vector<Form>& forms() {
-  static const std::vector<Form> all = [] {
-    std::vector<Form> forms;
-    for (std::size_t r = 0; r < web_relations().size(); ++r) {
-      const WebRelation& relation = web_relations()[r];
-      const Naming &subject = web_namings()[relation.subject], &object = web_namings()[relation.object];
-      for (const std::string_view sentence : relation.sentences) {
-        const bool object_first = sentence.find('#') < sentence.find('@');
-        forms.push_back({put(put(sentence, '@', subject.full), '#', object.full), r, object_first, true});
-        for (const char* again : subject.again) forms.push_back({put(put(sentence, '@', again), '#', object.full), r, false, false});
-      }
-    }
-    return forms;
-  }();
-  return all;
-}
-
-bool is_pronoun(std::string_view word) { return word == "He" || word == "She" || word == "he" || word == "she"; }
 
 // The first link of a page names both its ends, so a sentence without a capital letter past its first begins none.
 bool may_open_a_page(std::string_view sentence) {
   return std::any_of(sentence.begin() + 1, sentence.end(), [](char c) { return std::isupper(static_cast<unsigned char>(c)) != 0; });
 }
 
-Graph read_graph(std::string_view context) {
-  Graph graph;
+WebGraph read_graph(std::string_view context) {
+  WebGraph graph;
   std::string subject;
   WebKind kind = kPerson;
   const auto note = [&](const Sentence& sentence, std::size_t relation, std::string_view object) {
-    graph.facts.push_back({relation, subject, std::string(object), graph.pages.size() - 1, sentence.span.start});
+    graph.facts.push_back({relation, subject, std::string(object), graph.pages.size() - 1, sentence.span});
     return true;
   };
   walk_pages(
       context,
       [&](const Sentence& sentence) {
         if (!may_open_a_page(sentence.text)) return false;
-        for (const Form& form : forms()) {
+        for (const WebForm& form : web_forms()) {
           const auto words = form.is_named ? match(sentence.text, form.pattern) : std::nullopt;
           if (!words || is_pronoun(words->at(form.object_first ? 1 : 0))) continue;
           subject = words->at(form.object_first ? 1 : 0);
@@ -82,7 +43,7 @@ Graph read_graph(std::string_view context) {
         return false;
       },
       [&](const Sentence& sentence) {
-        for (const Form& form : forms()) {
+        for (const WebForm& form : web_forms()) {
           if (form.is_named || web_relations()[form.relation].subject != kind) continue;
           const auto words = match(sentence.text, form.pattern);
           if (!words) continue;
@@ -128,66 +89,41 @@ std::optional<WebWalk> parse_question(std::string_view text) {
   return std::nullopt;
 }
 
-constexpr std::size_t kNoPage = static_cast<std::size_t>(-1);
-
-std::set<std::string> solve(const Graph& graph, const WebWalk& walk, std::size_t without_page = kNoPage) {
-  std::set<std::string> reached = {walk.start};
-  for (const std::size_t relation : walk.relations) {
-    std::map<std::string, std::set<std::string>> links;
-    std::set<std::string> anything;
-    for (const Fact& fact : graph.facts) {
-      if (fact.page == without_page || fact.relation / kRelationsAPair != relation / kRelationsAPair) continue;
-      anything.insert(fact.object);
-      if (fact.relation == relation) links[fact.subject].insert(fact.object);
-    }
-    std::set<std::string> next;
-    for (const std::string& subject : reached) {
-      const auto found = links.find(subject);
-      const std::set<std::string>& objects = found == links.end() ? anything : found->second;
-      next.insert(objects.begin(), objects.end());
-    }
-    reached = std::move(next);
-  }
-  return reached;
-}
-
-// The first stated walk; shorter than asked where a link is missing.
-std::vector<const Fact*> follow(const Graph& graph, const WebWalk& walk) {
-  std::vector<const Fact*> path;
-  std::string at = walk.start;
-  for (const std::size_t relation : walk.relations) {
-    const auto fact = std::find_if(graph.facts.begin(), graph.facts.end(),
-                                   [&](const Fact& one) { return one.relation == relation && one.subject == at; });
-    if (fact == graph.facts.end()) break;
-    path.push_back(&*fact);
-    at = fact->object;
-  }
-  return path;
-}
-
 // Someone who looks only for what the last letter is said to be, and takes what stands nearest after the start.
-std::string last_hop_only(const Graph& graph, const WebWalk& walk) {
-  const auto start = std::find_if(graph.facts.begin(), graph.facts.end(), [&](const Fact& fact) { return fact.subject == walk.start; });
+std::string last_hop_only(const WebGraph& graph, const WebWalk& walk) {
+  const auto start = std::find_if(graph.facts.begin(), graph.facts.end(), [&](const WebFact& fact) { return fact.subject == walk.start; });
   const std::size_t from = start - graph.facts.begin();
   for (std::size_t i = 0; i < graph.facts.size(); ++i) {
-    const Fact& fact = graph.facts[(from + i) % graph.facts.size()];
+    const WebFact& fact = graph.facts[(from + i) % graph.facts.size()];
     if (fact.relation == walk.relations.back()) return fact.object;
   }
   return "";
 }
 
 // Someone who follows the letters but takes any link that a page offers.
-std::string any_link(const Graph& graph, const WebWalk& walk, Rng rng) {
+std::string any_link(const WebGraph& graph, const WebWalk& walk, Rng rng) {
   std::string at = walk.start;
   for (std::size_t hop = 0; hop < walk.relations.size(); ++hop) {
-    std::vector<const Fact*> offered;
-    for (const Fact& fact : graph.facts) {
+    std::vector<const WebFact*> offered;
+    for (const WebFact& fact : graph.facts) {
       if (fact.subject == at) offered.push_back(&fact);
     }
     if (offered.empty()) return "";
     at = rng.pick(offered)->object;
   }
   return at;
+}
+
+// Someone who takes the end that `better` (of two numbers of ways) prefers, any of several such.
+template <class Better>
+std::string best_end(const std::map<std::string, double>& ends, Rng rng, Better better) {
+  std::vector<std::string> best;
+  for (const auto& [end, count] : ends) {
+    if (!best.empty() && better(ends.at(best.front()), count)) continue;
+    if (!best.empty() && better(count, ends.at(best.front()))) best.clear();
+    best.push_back(end);
+  }
+  return best.empty() ? "" : rng.pick(best);
 }
 
 }  // namespace
@@ -201,38 +137,33 @@ Reading read_web_search(const Item& item, const Corpus&) {
     reading.problem = "the question is none that web_search asks";
     return reading;
   }
-  const Graph graph = read_graph(parts->context);
+  const WebGraph graph = read_graph(parts->context);
   const Naming& kind = web_namings()[web_relations()[walk->relations.back()].object];
   std::set<std::string> ends;  // of the last hop's links
-  for (const Fact& fact : graph.facts) {
+  for (const WebFact& fact : graph.facts) {
     if (fact.relation == walk->relations.back()) ends.insert(fact.object);
     reading.entities.insert(reading.entities.end(), {fact.subject, fact.object});
   }
-  for (const Fact& fact : graph.facts) {
-    if (ends.count(fact.object) > 0) reading.candidates.push_back({kind.answer(fact.object), fact.position});
+  for (const WebFact& fact : graph.facts) {
+    if (ends.count(fact.object) > 0) reading.candidates.push_back({kind.answer(fact.object), fact.span.start});
   }
   for (const std::string& end : ends) reading.guesses.push_back(kind.answer(end));
-  for (const std::string& answer : solve(graph, *walk)) reading.answers.push_back(kind.answer(answer));
+  for (const std::string& answer : solve_walk(graph, *walk)) reading.answers.push_back(kind.answer(answer));
 
-  for (const Fact* fact : follow(graph, *walk)) {
+  for (const WebFact* fact : follow_walk(graph, *walk)) {
     const WebRelation& relation = web_relations()[fact->relation];
     reading.evidence.push_back(graph.pages[fact->page]);
     reading.gold_chain.push_back(
         web_step(relation, web_namings()[relation.subject].called(fact->subject), web_namings()[relation.object].called(fact->object)));
-    if (solve(graph, *walk, fact->page).size() < 2) reading.problem = concat("the answer does not need the page about ", fact->subject);
+    if (solve_walk(graph, *walk, fact->page).size() < 2)
+      reading.problem = concat("the answer does not need the page about ", fact->subject);
   }
-  if (const std::string last = last_hop_only(graph, *walk); !last.empty()) {
-    const std::string any = any_link(graph, *walk, Rng(item.seed, {stable_hash("any link"), stable_hash(item.id)}));
-    reading.shortcuts = {kind.answer(last), any.empty() ? "" : kind.answer(any)};
-  }
-  // The gold chain's last step ends in "is the town of Kessel.".
-  const std::string& step = item.gold_chain.back();
-  const std::size_t is = step.rfind(" is ");
-  if (is != std::string::npos) {
-    if (const auto words = match(std::string_view(step).substr(is + 4), std::string(kind.full) + ".")) {
-      reading.oracle_answer = kind.answer(words->front());
-    }
-  }
+  const Rng rng(item.seed, {stable_hash("any link"), stable_hash(item.id)});
+  const std::map<std::string, double> ends_of_any = walk_ends(graph, *walk);
+  for (const std::string& end : {last_hop_only(graph, *walk), any_link(graph, *walk, rng), best_end(ends_of_any, rng, std::greater<>()),
+                                 best_end(ends_of_any, rng, std::less<>())})
+    reading.shortcuts.push_back(end.empty() ? "" : kind.answer(end));
+  reading.oracle_answer = web_step_answer(item.gold_chain.back(), kind);
   return reading;
 }
 

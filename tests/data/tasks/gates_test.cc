@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -189,6 +190,30 @@ BotAnswers answers_of(const std::string& gold, int gold_rank, std::size_t num_ca
 }
 
 double accuracy_of(const BotTally& tally, const std::string& bot) { return tally.to_json().at("accuracy").at(bot).as_number(); }
+
+TEST(Bots, EachAnswersATextThatWasTamperedWithToo) {
+  for (const std::string& task : task_names()) {
+    Item item = item_of(R"({"task":")" + task + "\"}");
+    item.messages[0].content = "A stone." + item.messages[0].content.substr(item.messages[0].content.rfind("\n\nQuestion: "));
+    BotTally tally(task);
+    tally.add(run_bots(item, read_item(item, test_corpus())));
+    EXPECT_EQ(tally.rows().front().right, 0) << task;
+  }
+}
+
+// The only thing of its kind in the text: distractors must not come from one another's categories.
+TEST(Bots, LoneKindIsNoShortcut) {
+  const auto builder = builder_of(R"({"task":"fuzzy_needle","max_tokens":400})");
+  int right = 0, built = 0;
+  for (std::int64_t index = 0; index < 1500; ++index) {
+    const auto item = builder->build(4, index, count_quarter_bytes);
+    if (!item) continue;
+    ++built;
+    right += read_item(*item, test_corpus()).shortcuts.at(0) == item->answer.answers[0];
+  }
+  EXPECT_GE(built, 1450);
+  EXPECT_LE(right, built / 8 + 4 * std::sqrt(built / 8));  // eight needles
+}
 
 TEST(Bots, LearnedOnesFindWhatAFileRepeats) {
   const struct {

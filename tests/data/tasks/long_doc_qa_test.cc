@@ -161,5 +161,71 @@ TEST(LongDocQa, KnobsThatContradictAreRefused) {
   }
 }
 
+TEST(LongDocQaWalks, EveryQuestionIsReadBack) {
+  Rng rng(1, {2});
+  for (std::size_t hops = 1; hops <= 6; ++hops) {
+    for (int draw = 0; draw < 40; ++draw) {
+      const auto world = draw_web_world(hops, 4, 0, rng);
+      ASSERT_TRUE(world);
+      const WebWalk walk{"Kessel", world->relations};
+      for (std::size_t wording = 0; wording < kDocWalkQuestions.size(); ++wording) {
+        const std::string text = to_text(walk, wording);
+        const auto parsed = parse_doc_walk(text);
+        ASSERT_TRUE(parsed) << text;
+        EXPECT_EQ(parsed->start, "Kessel") << text;
+        EXPECT_EQ(parsed->relations, walk.relations) << text;
+      }
+    }
+  }
+  for (const char* text : {"Name the town.", "Name the town where Aaron was drowned.", "Who or what is the town where the town was born?"})
+    EXPECT_FALSE(parse_doc_walk(text)) << text;
+}
+
+TEST(LongDocQaWalks, TitlesSayWhatAPageIsAbout) {
+  Item item;
+  item.id = "long_doc_qa-train-1-1";
+  item.task = "long_doc_qa";
+  item.question = "Name the town where the person who started the Kessel Company was born.";
+  item.messages = {{"user",
+                    "Kessel Company\nA word about it. It was started by Aaron. It is directed by Baum.\n\n"
+                    "Aaron\nHe was born in the town of Marl. A word. Aaron now lives in the town of Orlan.\n\n"
+                    "Salmon\nA fish of the sea.\n\nBaum\nShe was born in the town of Orlan.\n\nQuestion: " +
+                        item.question}};
+  item.answer.answers = {"Marl"};
+  item.gold_chain = {"The person who started the Kessel Company is Aaron.", "The town where Aaron was born is the town of Marl."};
+  const Reading reading = read_item(item, test_corpus());
+  EXPECT_EQ(reading.answers, item.answer.answers);
+  EXPECT_EQ(reading.gold_chain, item.gold_chain);
+  EXPECT_EQ(reading.oracle_answer, "Marl");
+  EXPECT_EQ(reading.guesses, (std::vector<std::string>{"Marl", "Orlan"}));
+  ASSERT_EQ(reading.evidence.size(), 2u);
+  const std::string& content = item.messages[0].content;
+  EXPECT_EQ(content.substr(reading.evidence[1].start, reading.evidence[1].end - reading.evidence[1].start),
+            "He was born in the town of Marl.");
+}
+
+TEST(LongDocQaWalks, TakeThreePagesAndMoreEachOfThemNeeded) {
+  const auto builder = builder_of(R"({"task":"long_doc_qa","max_tokens":2048,"walk_share":1,"comparison_share":0,"yes_no_share":0})");
+  std::set<std::int64_t> hops;
+  for (std::int64_t index = 0; index < 40; ++index) {
+    const auto item = builder->build(2, index, count_quarter_bytes);
+    if (!item) continue;
+    const Reading reading = read_item(*item, test_corpus());
+    EXPECT_EQ(reading.problem, "") << item->question;
+    EXPECT_EQ(reading.answers, std::vector<std::string>{item->answer.answers[0]});
+    EXPECT_EQ(item->difficulty.at("form").as_string(), "walk");
+    hops.insert(item->difficulty.at("hops").as_integer());
+    EXPECT_EQ(static_cast<std::int64_t>(item->evidence.size()), item->difficulty.at("hops").as_integer());
+    for (const EvidenceSpan& span : item->evidence) {
+      Item without = *item;
+      without.messages[0].content.erase(static_cast<std::size_t>(span.start), static_cast<std::size_t>(span.end - span.start));
+      EXPECT_NE(read_item(without, test_corpus()).answers.size(), 1u) << "without a piece of evidence several answers are left";
+    }
+  }
+  EXPECT_EQ(hops, (std::set<std::int64_t>{3, 4}));
+  const Item short_one = item_of(R"({"task":"long_doc_qa","max_tokens":1024,"walk_share":1,"comparison_share":0,"yes_no_share":0})");
+  EXPECT_EQ(short_one.difficulty.at("form").as_string(), "bridge") << "no room for a walk's pages";
+}
+
 }  // namespace
 }  // namespace longbow::data

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 
 #include "core/atomic_file.h"
@@ -159,15 +160,96 @@ TEST(QuestionsOfKeyChain, OtherAnswersThatCouldPassForGoldAreSeen) {
   }
 }
 
-TEST(QuestionsOfFuzzyNeedle, NeedTriples) {
+TEST(QuestionsOfFuzzyNeedle, NeedFacts) {
   const testing::TemporaryFolder folder;
   write_file_atomically(folder.file("q.jsonl"), math_rows(60));
   try {
     builder_of(concat(R"({"task":"fuzzy_needle","questions":{"path":[")", folder.file("q.jsonl"), "\"]}}"));
     ADD_FAILURE();
   } catch (const UserError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("/questions: expected facts that fuzzy_needle can hide, got none"));
+    EXPECT_THAT(error.what(), HasSubstr("/questions: expected facts that fuzzy_needle can hide, got none in 60 questions"));
   }
+}
+
+// Where somebody's film was made, in HotpotQA's rows: no triples, and first sentences that tell more than a kind.
+std::string hotpot_rows(int count) {
+  std::string rows;
+  for (int i = 0; i < count; ++i) {
+    const std::string work = "Red " + word_of(i), person = "Tom " + word_of(1000 + i), town = "Port " + word_of(3000 + i);
+    const std::string kind = kKinds[i % 4], title = concat(work, " (", 1900 + i, ")");
+    rows += concat(R"({"_id":"h)", i, R"(","type":"bridge","level":"hard","question":"Where was the )", kind, " by ", person,
+                   R"( made?","answer":")", town, R"(","context":[[")", title, R"(",[")", title, " is an early ", kind, " directed by ",
+                   person, R"(."," In a cold winter )", work, " was made in ", town, R"( by its crew."]],[")", person, R"(",[")", person,
+                   " was a ", kTrades[i / 4 % 4], R"( of the north."]]],"supporting_facts":[[")", title, R"(",1],[")", person, "\",0]]}\n");
+  }
+  return rows;
+}
+
+class SentencesOfFuzzyNeedle : public ::testing::Test {
+ protected:
+  void SetUp() override { write_file_atomically(folder_.file("q.jsonl"), hotpot_rows(120)); }
+  std::string entry() const {
+    return concat(R"({"task":"fuzzy_needle","max_tokens":700,"num_distractors":5,"questions":{"heldout_share":0,"path":[")",
+                  folder_.file("q.jsonl"), "\"]}}");
+  }
+  testing::TemporaryFolder folder_;
+};
+
+TEST_F(SentencesOfFuzzyNeedle, AskTheGoldSentenceByTheKindOfItsTitle) {
+  const auto builder = builder_of(entry());
+  EXPECT_EQ(builder->questions().size(), 120u);
+  int built = 0, first = 0;
+  for (std::int64_t index = 0; index < 120; ++index) {
+    const auto item = builder->build(3, index, count_quarter_bytes);
+    if (!item) continue;
+    ++built;
+    SCOPED_TRACE(item->question);
+    const std::string kind = item->difficulty.at("kind").as_string();
+    EXPECT_THAT(item->question, HasSubstr(concat("In a cold winter ", article(kind), " ", kind, " was made in ____ by its crew.")));
+    EXPECT_THAT(item->gold_chain[0], ::testing::EndsWith(concat(" is ", article(kind), " ", kind, "."))) << "the kind, and nothing besides";
+    EXPECT_THAT(item->gold_chain[1], HasSubstr(item->answer.answers[0]));
+    const Reading reading = read_item(*item, test_corpus());
+    EXPECT_EQ(reading.problem, "");
+    EXPECT_THAT(reading.answers, ::testing::ElementsAre(item->answer.answers[0]));
+    EXPECT_GE(reading.guesses.size(), 4u);
+    first += reading.candidates.front().text == item->answer.answers[0];
+    // Every candidate's sentence has the needle's words, so that only the kinds of their subjects tell them apart.
+    for (const Json& needle : item->difficulty.at("other_needles").as_array()) {
+      EXPECT_THAT(needle.as_string(), ::testing::StartsWith("In a cold winter Red "));
+      EXPECT_THAT(needle.as_string(), ::testing::EndsWith(" by its crew."));
+    }
+  }
+  EXPECT_GE(built, 100);
+  EXPECT_NEAR(first, built / 6, 4 * std::sqrt(built / 6));
+}
+
+TEST_F(SentencesOfFuzzyNeedle, AnotherOfTheKindIsAnotherAnswer) {
+  Item item = item_of(entry());
+  const std::string gold_intro = item.gold_chain[0], other = item.difficulty.at("other_intros").as_array()[0].as_string();
+  const std::string same = other.substr(0, other.rfind(" is a")) + gold_intro.substr(gold_intro.rfind(" is a"));
+  std::string& content = item.messages[0].content;
+  content.replace(content.find(other), other.size(), same);
+  item.difficulty["other_intros"].as_array()[0] = same;
+  EXPECT_EQ(read_item(item, test_corpus()).answers.size(), 2u);
+}
+
+// Films' first sentences name their directors: quoted whole, those of other films would be further answers.
+TEST(QuestionsOfFuzzyNeedle, FirstSentencesSayTheKindAlone) {
+  const testing::TemporaryFolder folder;
+  std::string rows = wiki_rows(100);
+  for (std::size_t at = rows.find(" about the sea."); at != std::string::npos; at = rows.find(" about the sea.", at))
+    rows.replace(at, 15, " directed by Ann Lee.");
+  write_file_atomically(folder.file("q.jsonl"), rows);
+  const auto builder = builder_of(
+      concat(R"({"task":"fuzzy_needle","max_tokens":700,"questions":{"heldout_share":0,"path":[")", folder.file("q.jsonl"), "\"]}}"));
+  int built = 0;
+  for (std::int64_t index = 0; index < 30; ++index) {
+    const auto item = builder->build(3, index, count_quarter_bytes);
+    if (!item) continue;
+    ++built;
+    EXPECT_EQ(item->messages[0].content.find("Ann Lee"), std::string::npos);
+  }
+  EXPECT_GE(built, 25);
 }
 
 TEST(QuestionsOfLongMath, ProblemsThatDoNotSuitAreLeftOut) {

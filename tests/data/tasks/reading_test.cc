@@ -50,6 +50,26 @@ TEST(ReadFuzzyNeedle, FollowsTheNeighbour) {
   EXPECT_THAT(reading.guesses, ElementsAre("Baum", "Callas"));
 }
 
+TEST(ReadFuzzyNeedle, WhatMayPassForTheCategoryIsAProblem) {
+  const struct {
+    const char* needle;
+    const char* question;
+    const char* problem;  // empty: nobody would call it that
+  } cases[] = {
+      {"Baum noticed a tomato.", "Who saw a fruit?", "a tomato may pass for a fruit"},  // "pulpy fruit eaten as a vegetable"
+      {"Baum noticed a bonnet.", "Name the person who saw a garment.", "a bonnet may pass for a garment"},
+      {"Baum noticed a sandal.", "Which person saw a garment?", "a sandal may pass for a garment"},
+      {"Baum noticed a chisel.", "Tell me who saw an instrument.", "a chisel may pass for an instrument"},
+      {"Baum noticed an onion.", "Who saw a fruit?", ""},
+      {"Baum noticed a sword.", "Who saw a garment?", ""},
+  };
+  for (const auto& test : cases) {
+    const Reading reading = read("fuzzy_needle", test.needle, test.question);
+    EXPECT_EQ(reading.problem, test.problem) << test.needle;
+    EXPECT_EQ(reading.answers.empty(), std::string_view(test.problem).empty());
+  }
+}
+
 TEST(ReadFuzzyNeedle, SharedWordsAreAProblem) {
   EXPECT_THAT(read("fuzzy_needle", "Aaron noticed a goldfish.", "Who saw a fish?").problem, HasSubstr("goldfish"));
 }
