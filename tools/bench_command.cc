@@ -25,14 +25,14 @@ constexpr double kBracketSeconds = 0.1;  // and around each benchmark
 
 struct BenchArguments {
   std::vector<std::string> names;
-  std::string compare_path, picture_path;
+  std::string compare_path, picture_path, saved_path;
   int threads = 0;
   bool json = false;
 };
 
 std::vector<Benchmark> all_benchmarks() {
   std::vector<Benchmark> all = kernel_benchmarks();
-  for (const auto& more : {attention_benchmarks(), engine_benchmarks(), training_benchmarks(), data_benchmarks()})
+  for (const auto& more : {attention_benchmarks(), engine_benchmarks(), training_benchmarks(), whole_step_benchmarks(), data_benchmarks()})
     all.insert(all.end(), more.begin(), more.end());
   return all;
 }
@@ -132,10 +132,9 @@ BenchResult run_between_ceilings(ThreadPool& pool, const Benchmark& benchmark, C
   return result;
 }
 
-void run(const BenchArguments& arguments) {
+/// Everything that `arguments` name, as the document that --json prints.
+Json measure(const BenchArguments& arguments) {
   const std::vector<Benchmark> benchmarks = choose(arguments.names);
-  Json saved;
-  if (!arguments.compare_path.empty()) saved = read_json_file(arguments.compare_path);
   const double load = load_average();
   ThreadPool pool(arguments.threads);
   Ceilings before = measure_ceilings(pool, kFirstSeconds);
@@ -151,8 +150,17 @@ void run(const BenchArguments& arguments) {
     if (!arguments.json) print_result(benchmark.name, result, around);
   }
   json["ceilings"] = ceilings_to_json(best);
-  if (!saved.is_null()) {
-    json["compared"] = compare_runs(saved, json);
+  return json;
+}
+
+void run(const BenchArguments& arguments) {
+  if (!arguments.saved_path.empty() && arguments.compare_path.empty() && arguments.picture_path.empty())
+    throw UserError("bench: --saved: expected --compare or --picture beside it, got neither");
+  Json before;
+  if (!arguments.compare_path.empty()) before = read_json_file(arguments.compare_path);
+  Json json = arguments.saved_path.empty() ? measure(arguments) : read_json_file(arguments.saved_path);
+  if (!before.is_null()) {
+    json["compared"] = compare_runs(before, json);
     if (!arguments.json) print_comparison(json.at("compared"));
   }
   if (!arguments.picture_path.empty()) write_file_atomically(arguments.picture_path, draw_roofline(json));
@@ -168,6 +176,9 @@ void add_bench_command(CLI::App& app) {
   command->add_option("--threads", arguments->threads, "Compute threads; 0: one per processor")->check(CLI::Range(0, 1024));
   command->add_option("--compare", arguments->compare_path, "A saved --json document: what changed since, and what got slower")
       ->check(CLI::ExistingFile);
+  command->add_option("--saved", arguments->saved_path, "Compare or draw this saved --json document instead of measuring anew")
+      ->check(CLI::ExistingFile)
+      ->excludes("NAME");
   command->add_option("--picture", arguments->picture_path, "Draw the roofline picture (SVG) into this file");
   command->add_flag("--json", arguments->json, "One JSON document instead of a table");
   command->callback([arguments] { run(*arguments); });

@@ -64,24 +64,31 @@ std::string grid(const Plane& plane) {
   return svg + text(8, kTop - 10, "GFLOP/s", "axis");
 }
 
-/// Names stand right of their points; those that would overlap move down, and a thin line leads back.
+/// Names stand right of their points; those that would cover another name or a point move down, and a thin line leads back.
 std::string labels(const Plane& plane, std::vector<Point> points) {
-  constexpr double kLine = 13, kNameWidth = 150;
+  constexpr double kLine = 13, kLetter = 6, kDot = 5;
+  struct Box {
+    double left, right, middle;
+  };
   std::sort(points.begin(), points.end(), [](const Point& a, const Point& b) { return a.rate > b.rate; });
-  std::string svg;
-  std::vector<std::pair<double, double>> taken;  // places of names
+  std::vector<Box> taken;
   for (const Point& point : points) {
-    const double x = plane.x(point.intensity), y = plane.y(point.rate);
-    const bool left = x + 8 + kNameWidth > kWidth;
-    double place = y + 4;
-    const auto overlaps = [&](const auto& other) {
-      return std::abs(other.first - x) < kNameWidth && std::abs(other.second - place) < kLine;
+    const double x = plane.x(point.intensity);
+    taken.push_back({x - kDot, x + kDot, plane.y(point.rate)});
+  }
+  std::string svg;
+  for (const Point& point : points) {
+    const double x = plane.x(point.intensity), y = plane.y(point.rate), width = kLetter * static_cast<double>(point.name.size());
+    const bool left = x + 8 + width > kWidth;
+    Box box{left ? x - 8 - width : x + 8, left ? x - 8 : x + 8 + width, y};
+    const auto overlaps = [&](const Box& other) {
+      return std::abs(other.middle - box.middle) < kLine && other.left < box.right && box.left < other.right;
     };
-    while (std::any_of(taken.begin(), taken.end(), overlaps)) place += 2;
-    taken.emplace_back(x, place);
-    if (place > y + 8) svg += line(x, y, x + (left ? -7 : 7), place - 4, "lead");
+    while (std::any_of(taken.begin(), taken.end(), overlaps)) box.middle += 2;
+    taken.push_back(box);
+    if (box.middle > y + 4) svg += line(x, y, x + (left ? -7 : 7), box.middle, "lead");
     svg += concat("<circle cx=\"", number(x), "\" cy=\"", number(y), "\" r=\"4\" class=\"point\"/>\n");
-    svg += text(x + (left ? -8 : 8), place, point.name, "name", left ? "end" : "start");
+    svg += text(x + (left ? -8 : 8), box.middle + 4, point.name, "name", left ? "end" : "start");
   }
   return svg;
 }
@@ -122,7 +129,8 @@ std::string draw_roofline(const Json& document) {
   const double from = std::max(kLowestIntensity, plane.lowest_rate / reads);
   svg += concat("<path class=\"roof\" d=\"M", number(plane.x(from)), " ", number(plane.y(from * reads)), "L", number(plane.x(ridge)), " ",
                 number(plane.y(products)), "L", number(kWidth - kRight), " ", number(plane.y(products)), "\"/>\n");
-  svg += text(plane.x(from) + 10, plane.y(from * reads) - 14, concat("reads ", number(reads / 1e9), " GB/s"), "axis");
+  const double halfway = std::sqrt(from * ridge);
+  svg += text(plane.x(halfway) + 10, plane.y(halfway * reads) + 12, concat("reads ", number(reads / 1e9), " GB/s"), "axis");
   svg += text(kWidth - kRight, plane.y(products) - 6, concat("bf16 products ", number(products / 1e9), " GFLOP/s"), "axis", "end");
   return svg + labels(plane, points) + "</svg>\n";
 }

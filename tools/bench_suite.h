@@ -86,8 +86,8 @@ struct PeerRun {
 /// Runs longbow-libtorch-peer, which stands beside this program; nothing when it is not there or cannot run, which is said once.
 std::optional<PeerRun> run_peer(const std::string& name, int threads, double budget, std::span<const std::int64_t> size);
 
-/// Ours timed before and after the peer (once before, when a run takes seconds), so that a machine that changes its speed meanwhile is
-/// seen in min and max. The peer's best run counts, so that noise never flatters us.
+/// Ours and the peer take turns, twice each (once, when a run takes seconds), so that a machine that changes its speed meanwhile does
+/// it to both. The peer's best run counts, so that noise never flatters us.
 struct Comparison {
   Timing ours;
   std::optional<PeerRun> peer;
@@ -103,10 +103,11 @@ struct Benchmark {
   BenchResult (*run)(ThreadPool& pool);
 };
 
-std::vector<Benchmark> kernel_benchmarks();     // matrix products and the head
-std::vector<Benchmark> attention_benchmarks();  // one operation each
-std::vector<Benchmark> engine_benchmarks();     // generation
-std::vector<Benchmark> training_benchmarks();   // steps, and the weights' way to a worker
-std::vector<Benchmark> data_benchmarks();       // building a data set
+std::vector<Benchmark> kernel_benchmarks();      // matrix products and the head
+std::vector<Benchmark> attention_benchmarks();   // one operation each
+std::vector<Benchmark> engine_benchmarks();      // generation
+std::vector<Benchmark> training_benchmarks();    // steps, and the weights' way to a worker
+std::vector<Benchmark> whole_step_benchmarks();  // steps with generation
+std::vector<Benchmark> data_benchmarks();        // building a data set
 
 }  // namespace longbow::tools

@@ -47,6 +47,12 @@ TEST_F(CommandLineTest, BenchComparesWithASavedRunAndDrawsTheRoofline) {
   for (const char* part : {"class=\"roof\"", "gemm_decode_m8</text>", "GB/s", "GFLOP/s"})
     EXPECT_NE(picture.find(part), std::string::npos) << part;
 
+  // The same from the saved document, without measuring.
+  write("saved.json", saved.dump());
+  succeed({"bench", "--saved", path("saved.json"), "--picture", path("again.svg")});
+  EXPECT_EQ(read_file(path("again.svg")), picture);
+  EXPECT_EQ(run({"bench", "--saved", path("saved.json")}).exit_code, 2);
+
   // As if it had been ten times faster then.
   Json faster = saved;
   faster["benchmarks"].as_array()[0]["ratio_to_limit"] = 10 * row.at("ratio_to_limit").as_number();
