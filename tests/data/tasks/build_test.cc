@@ -148,6 +148,15 @@ TEST_F(BuildTest, ImpossibleRecipesEndWithAReason) {
   for (const auto& test : cases) EXPECT_THAT(error_of(test.assignment), HasSubstr(test.expected)) << test.assignment;
 }
 
+TEST_F(BuildTest, AsManyChainsAsThereAreNamesWhereTheLengthAsksForMore) {
+  build("/tasks=[{\"task\": \"key_chain\", \"split\": \"heldout\", \"count\": 1, \"max_tokens\": 196608}]");  // 768 chains, and fewer names
+                                                                                                              // are held out
+  const std::vector<Item> items = read_items(dir_ + "/heldout/key_chain.jsonl");
+  const auto num_names = static_cast<std::int64_t>(test_corpus().names(Split::heldout).size());
+  ASSERT_LT(num_names, 768);
+  EXPECT_EQ(items.front().difficulty.at("num_candidates").as_integer(), num_names);
+}
+
 TEST_F(BuildTest, CheckPassesWhatWasBuilt) {
   build();
   const CheckReport report = check();
