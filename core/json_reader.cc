@@ -20,7 +20,7 @@
 namespace longbow {
 namespace {
 
-constexpr std::size_t kMaxFileBytes = std::size_t{256} << 20;
+constexpr std::int64_t kMaxFileBytes = std::int64_t{256} << 20;
 
 class Builder {
  public:
@@ -193,6 +193,12 @@ Json parse_json(std::string_view text, std::string_view source, JsonOptions opti
   return builder.take();
 }
 
-Json read_json_file(const std::string& path, JsonOptions options) { return parse_json(read_file(path, kMaxFileBytes), path, options); }
+Json read_json_file(const std::string& path, JsonOptions options) {
+  if (!path.ends_with(".gz") && !path.ends_with(".zst")) return parse_json(read_file(path, kMaxFileBytes), path, options);
+  LineReader reader(path, {.max_bytes = kMaxFileBytes});
+  std::string text, bytes;
+  while (reader.next_bytes(bytes)) text += bytes;
+  return parse_json(text, path, options);
+}
 
 }  // namespace longbow

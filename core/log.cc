@@ -52,8 +52,13 @@ void log(LogLevel level, std::string_view message) {
   if (level == LogLevel::debug) line += "debug: ";
   if (level == LogLevel::warning) line += "warning: ";
   if (level == LogLevel::error) line += "error: ";
-  // Text from a peer or a child must not forge further lines, nor steer the terminal.
-  for (const char c : message) line += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+  // Text from a peer or a child must not forge further lines, nor steer the terminal: U+0080 to U+009F are control characters too.
+  for (std::size_t i = 0; i < message.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(message[i]);
+    const bool is_c1 = byte == 0xC2 && i + 1 < message.size() && (static_cast<unsigned char>(message[i + 1]) & 0xE0) == 0x80;
+    if (is_c1) ++i;
+    line += is_c1 || byte < 0x20 || byte == 0x7f ? ' ' : message[i];
+  }
   line += '\n';
   line += out.status_line;
   write_whole(line);

@@ -13,6 +13,7 @@
 #include "data/tasks/build.h"
 #include "data/tasks/check.h"
 #include "rewards/reward.h"
+#include "tools/command_options.h"
 #include "tools/commands.h"
 #include "tools/data_report.h"
 #include "tools/pass_band.h"
@@ -125,8 +126,8 @@ void add_data_command(CLI::App& app) {
   CLI::App* build_command = data->add_subcommand("build", "Build a recipe's data set; a stopped build goes on where it was");
   build_command->add_option("RECIPE", arguments->recipe, "Recipe file (JSON, comments allowed)")->required();
   build_command->add_option("--out", arguments->out, "Folder for the .jsonl files and manifest.json")->required();
-  build_command->add_option("--set", arguments->overrides, "Override one key: /path=value");
-  build_command->add_option("--seed", arguments->seed, "Override the recipe's seed")->check(CLI::NonNegativeNumber);
+  add_set_option(*build_command, arguments->overrides);
+  add_seed_option(*build_command, arguments->seed, "Override the recipe's seed");
   build_command->add_flag("--skip-bad-lines", arguments->skip_bad_lines, "Count bad lines of questions and corpora and go on");
   build_command->add_option("--pass-band", arguments->pass_band.model,
                             "Drop items that this model answers never or always: a checkpoint's folder, or a server's URL ending in /v1");
@@ -146,7 +147,7 @@ void add_data_command(CLI::App& app) {
     command->add_option("--report", arguments->report, "Also write what was found as one HTML page");
   }
   for (CLI::App* command : {build_command, check_command, stats_command}) {
-    command->add_option("--threads", arguments->num_threads, "Threads; 0 takes every processor")->check(CLI::NonNegativeNumber);
+    add_threads_option(*command, arguments->num_threads);
     command->add_flag("--json", arguments->json, "One JSON document on standard output");
   }
 }

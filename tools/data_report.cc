@@ -10,6 +10,7 @@
 #include "tools/data_report_chart.h"
 #include "tools/data_report_samples.h"
 #include "tools/report_chart.h"
+#include "tools/report_parts.h"
 #include "tools/report_style.h"
 
 namespace longbow::tools {
@@ -18,20 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kSamples = 10;  // a file
-
-// What the pages of training runs have no need of.
-constexpr std::string_view kStyle = R"css(
-figure { --c: var(--c0); } .grid { grid-template-columns: repeat(4, 1fr); } figure { grid-column: span 1; } figure.full { grid-column: span 4; }
-@media (max-width: 860px) { .grid { grid-template-columns: 1fr; } figure, figure.full { grid-column: span 1; } } h3 { font-size: 15px; margin: 22px 0 10px; }
-h2 small { color: var(--soft); font-weight: 400; font-size: 14px; margin-left: 8px; }
-rect.bar { fill: var(--c); } rect.allowed { fill: var(--faint); opacity: .6; } line.even { stroke: var(--c1); stroke-width: 1.5; stroke-dasharray: 5 4; }
-line.chance { stroke: var(--c1); stroke-width: 1.5; } .bot { --c: var(--c0); } .bot.caught { --c: var(--c6); } svg text.value { fill: var(--ink); }
-details.item summary { font-weight: 400; } details.item summary b { font-weight: 600; } details.item dl { margin: 10px 0 0; display: grid; grid-template-columns: 88px 1fr; gap: 6px 14px; }
-details.item dt { color: var(--soft); font-size: 13px; padding-top: 1px; } details.item dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
-.context { white-space: pre-wrap; max-height: 420px; overflow: auto; font-size: 13.5px; line-height: 1.55; color: var(--soft); }
-.context mark { background: color-mix(in srgb, var(--c3) 28%, transparent); color: var(--ink); border-radius: 3px; padding: 1px 2px; }
-.context .gap { color: var(--soft); font-style: italic; } details.item ol { margin: 0; padding-left: 20px; } details.item dd b { white-space: pre-line; } td.bad { color: var(--c6); font-weight: 600; }
-)css";
 
 std::string text_or(const Json& json, std::string_view key, std::string fallback) {
   const Json* found = json.find(key);
@@ -72,11 +59,6 @@ std::pair<const Json*, const char*> lengths_of(const Json& statistics) {
   return {&statistics.at(has_tokens ? "tokens" : "bytes"), has_tokens ? "tokens" : "bytes"};
 }
 
-std::string card(std::string_view name, const std::string& value, const std::string& small) {
-  return concat("<div class=\"card\"><span>", name, "</span><b>", escape_html(value), "</b><small>", escape_html(small),
-                "</small></div>\n");
-}
-
 std::string render_cards(const Json& report) {
   double items = 0, tokens = 0;
   std::int64_t dropped = 0, bots = 0, caught = 0;
@@ -92,12 +74,12 @@ std::string render_cards(const Json& report) {
     for (const auto& [bot, share] : file.at("bots").at("accuracy").as_object())
       caught += share.as_number() > file.at("bots").at("allowed").as_number();
   }
-  std::string html = card("Items", format_value(items), concat(report.at("files").size(), " files"));
-  if (tokens > 0) html += card("Tokens", format_value(tokens), "of prompts, by the training tokenizer");
-  html += is_check ? card("Failures", concat(dropped), "of items at the gates")
-                   : card("Dropped", concat(dropped), "draws and items, at the gates");
-  html += card("Bots above chance", concat(caught, " of ", bots), "beyond three points and a small file's error");
-  if (const Json* seed = report.find("seed")) html += card("Seed", seed->dump(), "another gives a disjoint set");
+  std::string html = render_card("Items", format_value(items), concat(report.at("files").size(), " files"));
+  if (tokens > 0) html += render_card("Tokens", format_value(tokens), "of prompts, by the training tokenizer");
+  html += is_check ? render_card("Failures", concat(dropped), "of items at the gates")
+                   : render_card("Dropped", concat(dropped), "draws and items, at the gates");
+  html += render_card("Bots above chance", concat(caught, " of ", bots), "beyond three points and a small file's error");
+  if (const Json* seed = report.find("seed")) html += render_card("Seed", seed->dump(), "another gives a disjoint set");
   return concat("<div class=\"cards\">\n", html, "</div>\n");
 }
 
@@ -188,18 +170,14 @@ std::string render_failures(const Json& report) {
 }  // namespace
 
 std::string render_data_report(const Json& report, const std::string& dir) {
-  const std::string title = concat("Data set ", fs::path(dir).lexically_normal().filename().string());
-  std::string html = concat(
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\n<title>",
-      escape_html(title), " · Longbow</title>\n<style>", kReportStyle, kStyle, "</style></head>\n<body><main>\n<h1>", escape_html(title),
-      "</h1>\n");
+  std::string html = render_page_head(concat("Data set ", fs::path(dir).lexically_normal().filename().string()), kItemPageStyle);
   if (const std::string description = text_or(report, "description", ""); !description.empty())
     html += concat("<p class=\"lead\">", escape_html(description), "</p>\n");
   html += render_cards(report) + render_table(report) + render_failures(report);
   for (const Json& file : report.at("files").as_array()) html += render_file(file, dir);
   if (const Json* recipe = report.find("recipe"))
     html += concat("<h2>Recipe</h2>\n<details><summary>Resolved recipe</summary><pre>", escape_html(recipe->dump(2)), "</pre></details>\n");
-  return html + "<footer>Written by longbow data; docs/data.md explains gates and bots.</footer>\n</main></body></html>\n";
+  return html + render_page_end("Written by longbow data; docs/data.md explains gates and bots.");
 }
 
 }  // namespace longbow::tools

@@ -80,8 +80,6 @@ std::string render_context(const data::Item& item) {
   return html;
 }
 
-std::string row(std::string_view name, const std::string& html) { return concat("<dt>", name, "</dt><dd>", html, "</dd>"); }
-
 // "hops 1 · depth 0.87"
 std::string difficulty_text(const Json& difficulty) {
   std::string text;
@@ -94,17 +92,20 @@ std::string difficulty_text(const Json& difficulty) {
 
 }  // namespace
 
-std::string render_item(const data::Item& item) {
+std::string render_item_row(std::string_view name, const std::string& html) { return concat("<dt>", name, "</dt><dd>", html, "</dd>"); }
+
+std::string render_item(const data::Item& item, const std::string& badge, const std::string& rows) {
   std::string answers, chain;
   for (const std::string& answer : item.answer.answers) answers += (answers.empty() ? "" : " · ") + escape_html(answer);
   for (const std::string& step : item.gold_chain) chain += concat("<li>", escape_html(step), "</li>");
   const std::string length =
       item.num_tokens > 0 ? concat(item.num_tokens, " tokens") : concat(item.messages.back().content.size(), " bytes");
-  return concat("<details class=\"item\"><summary><b>", escape_html(item.question.empty() ? item.id : item.question), "</b></summary><dl>",
-                row("answer", concat("<b>", answers, "</b>")), chain.empty() ? "" : row("chain", concat("<ol>", chain, "</ol>")),
-                row("item", concat(escape_html(item.id), " · ", length, " · reward ", escape_html(item.answer.reward))),
-                row("difficulty", escape_html(difficulty_text(item.difficulty))),
-                row("message", concat("<div class=\"context\">", render_context(item), "</div>")), "</dl></details>\n");
+  return concat("<details class=\"item\"><summary>", badge, "<b>", escape_html(item.question.empty() ? item.id : item.question),
+                "</b></summary><dl>", rows, render_item_row("answer", concat("<b>", answers, "</b>")),
+                chain.empty() ? "" : render_item_row("chain", concat("<ol>", chain, "</ol>")),
+                render_item_row("item", concat(escape_html(item.id), " · ", length, " · reward ", escape_html(item.answer.reward))),
+                item.difficulty.size() == 0 ? "" : render_item_row("difficulty", escape_html(difficulty_text(item.difficulty))),
+                render_item_row("message", concat("<div class=\"context\">", render_context(item), "</div>")), "</dl></details>\n");
 }
 
 std::string render_item_samples(const std::string& path, std::int64_t num_items, std::size_t count) {

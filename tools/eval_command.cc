@@ -5,17 +5,21 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <set>
 
 #include "core/atomic_file.h"
 #include "core/errors.h"
 #include "core/interrupt.h"
-#include "core/line_reader.h"
 #include "core/progress.h"
 #include "data/sources.h"
+#include "model/config.h"
+#include "tools/command_options.h"
 #include "tools/commands.h"
+#include "tools/eval_report.h"
 #include "tools/evaluation.h"
+#include "tools/report_chart.h"
 #include "tools/version.h"
 
 namespace longbow::tools {
@@ -54,59 +58,65 @@ std::vector<std::string> expand(const std::vector<std::string>& paths) {
   return files;
 }
 
-Json to_json(const ItemScore& score) {
-  Json line = Json::object();
-  line["id"] = score.id;
-  line["task"] = score.task;
-  line["prompt_tokens"] = score.prompt_tokens;
-  line["score"] = score.score;
-  for (std::size_t i = 0; i < score.texts.size(); ++i) {
-    Json sample = Json::object();
-    sample["response"] = score.texts[i];
-    sample["extracted"] = score.extracted[i];
-    sample["score"] = score.scores[i];
-    line["samples"].push_back(std::move(sample));
+void refuse_equal_ids(const std::vector<data::Item>& items) {
+  std::set<std::string_view> ids;
+  for (const data::Item& item : items) {
+    if (!ids.insert(item.id).second) throw UserError(concat("eval --data: expected ids that differ, got two items called '", item.id, "'"));
   }
-  return line;
 }
 
-/// Predictions of an earlier, interrupted run; a torn last line is cut off.
-std::vector<Json> read_predictions(const std::string& path) {
-  std::vector<Json> lines;
-  if (!fs::exists(path)) return lines;
-  std::uintmax_t good_bytes = 0;
-  LineReader reader(path);
-  std::string line;
-  while (reader.next(line)) {
-    try {
-      lines.push_back(parse_json(line, reader.where()));
-    } catch (const UserError&) {
-      break;
-    }
-    good_bytes += line.size() + 1;
+/// All that decides an answer, as report.json keeps it.
+Json settings_of(const EvalArguments& arguments) {
+  const EvaluationOptions& options = arguments.options;
+  Json settings = Json::object();
+  settings["model"] = options.model_dir;
+  settings["benchmark"] = arguments.benchmark;
+  for (const std::string& path : arguments.data) settings["data"].push_back(path);
+  settings["num_samples"] = options.num_samples;
+  settings["temperature"] = static_cast<double>(options.temperature);
+  settings["max_completion_tokens"] = options.max_completion_tokens;
+  settings["max_context"] = options.max_context;
+  settings["seed"] = options.seed;
+  settings["dtype"] = arguments.dtype;
+  settings["version"] = version_number();
+  return settings;
+}
+
+/// Answers of another model or sampling must not count as this one's. The data may grow and the version may change.
+void refuse_other_settings(const Json& settings, const std::string& report_path) {
+  if (!fs::exists(report_path)) return;
+  const Json before = read_json_file(report_path);
+  for (const auto& [key, value] : settings.as_object()) {
+    if (key == "data" || key == "version") continue;
+    const Json* earlier = before.find(key);
+    if (earlier && *earlier == value) continue;
+    throw UserError(concat("eval --resume: expected ", key, " ", earlier ? earlier->dump() : "null", " of the run that stopped, got ",
+                           value.dump(), " (", report_path, ")"),
+                    "without --resume the items are answered anew");
   }
-  if (good_bytes < fs::file_size(path)) fs::resize_file(path, good_bytes);
+}
+
+/// Items that `scores` does not answer; what it answers beyond them, or twice, is dropped from it.
+std::vector<data::Item> unanswered(const std::vector<data::Item>& items, std::vector<ItemScore>& scores) {
+  std::set<std::string_view> ids;
+  for (const data::Item& item : items) ids.insert(item.id);
+  std::erase_if(scores, [&](const ItemScore& score) { return ids.erase(score.id) == 0; });
+  std::vector<data::Item> left;
+  std::copy_if(items.begin(), items.end(), std::back_inserter(left), [&](const data::Item& item) { return ids.contains(item.id); });
+  return left;
+}
+
+std::string to_lines(const std::vector<ItemScore>& scores) {
+  std::string lines;
+  for (const ItemScore& score : scores) lines += to_json(score).dump() + "\n";
   return lines;
 }
 
-/// Scores by task and over all, from the predictions.
-Json summarize(const std::vector<Json>& predictions) {
-  std::vector<double> all;
-  std::map<std::string, std::vector<double>> by_task;
-  for (const Json& line : predictions) {
-    all.push_back(line.at("score").as_number());
-    by_task[line.at("task").as_string()].push_back(all.back());
-  }
-  Json report = Json::object();
-  report["accuracy"] = mean_with_interval(all);
-  report["per_task"] = Json::object();
-  for (const auto& [task, scores] : by_task) report["per_task"][task] = mean_with_interval(scores);
-  return report;
-}
-
 void print(const Json& report) {
-  const auto row = [](const std::string& name, const Json& value) {
-    std::printf("%-16s %5.1f%%  [%.1f, %.1f]  %lld items\n", name.c_str(), 100 * value.at("mean").as_number(),
+  std::size_t width = 3;
+  for (const auto& [task, value] : report.at("per_task").as_object()) width = std::max(width, task.size());
+  const auto row = [&](const std::string& name, const Json& value) {
+    std::printf("%-*s  %5.1f%%  [%.1f, %.1f]  %lld items\n", static_cast<int>(width), name.c_str(), 100 * value.at("mean").as_number(),
                 100 * value.at("low").as_number(), 100 * value.at("high").as_number(),
                 static_cast<long long>(value.at("items").as_integer()));
   };
@@ -120,44 +130,52 @@ void run(EvalArguments& arguments) {
   }
   arguments.options.dtype = arguments.dtype == "float32" ? kernels::DType::f32 : kernels::DType::bf16;
   catch_interrupts();
+  model::read_model_config(arguments.options.model_dir);  // a mistyped model must not cost the answers of an earlier run
   std::vector<data::Item> items = data::load_items(expand(arguments.data));
   if (arguments.limit > 0 && static_cast<std::int64_t>(items.size()) > arguments.limit) items.resize(arguments.limit);
+  refuse_equal_ids(items);
   make_directories(arguments.out);
-  const std::string predictions_path = arguments.out + "/predictions.jsonl";
-  if (!arguments.resume) fs::remove(predictions_path);
-  std::vector<Json> predictions = read_predictions(predictions_path);
-  std::set<std::string> known;
-  for (const Json& line : predictions) known.insert(line.at("id").as_string());
-  std::erase_if(items, [&](const data::Item& item) { return known.contains(item.id); });
+  const std::string predictions_path = arguments.out + "/predictions.jsonl", report_path = arguments.out + "/report.json";
+  const Json settings = settings_of(arguments);
+  std::vector<ItemScore> scores;
+  if (arguments.resume) {
+    refuse_other_settings(settings, report_path);
+    scores = read_predictions(predictions_path);
+  }
+  const std::vector<data::Item> left = unanswered(items, scores);
+  write_file_atomically(predictions_path, to_lines(scores));
+  const auto write_report = [&](std::int64_t skipped, bool is_interrupted) {
+    Json report = summarize(scores);
+    report["skipped"] = skipped;
+    for (const auto& [key, value] : settings.as_object()) report[key] = value;
+    report["interrupted"] = is_interrupted;
+    write_file_atomically(report_path, report.dump(2) + "\n");
+    return report;
+  };
+  write_report(0, true);  // until it is done; what kills it leaves the settings behind for --resume
 
   ThreadPool pool(arguments.threads);
   std::ofstream out(predictions_path, std::ios::app);
-  Progress progress("eval", static_cast<std::int64_t>(known.size() + items.size()), "items", static_cast<std::int64_t>(known.size()));
+  Progress progress("eval", static_cast<std::int64_t>(items.size()), "items", static_cast<std::int64_t>(scores.size()));
   double sum = 0;
-  for (const Json& line : predictions) sum += line.at("score").as_number();
-  const std::int64_t skipped = evaluate(pool, items, arguments.options, [&](const ItemScore& score) {
-    predictions.push_back(to_json(score));
-    out << predictions.back().dump() << "\n";
-    if (!out.flush()) throw UserError(concat("eval: cannot write ", predictions_path));
+  for (const ItemScore& score : scores) sum += score.score;
+  const std::int64_t skipped = evaluate(pool, left, arguments.options, [&](const ItemScore& score) {
+    scores.push_back(score);
+    out << to_json(score).dump() + "\n";
+    if (!out.flush())
+      throw UserError(concat("eval: expected room for an answer, got a full disk or a broken file (", predictions_path, ")"));
     sum += score.score;
-    progress.update(static_cast<std::int64_t>(predictions.size()), concat("accuracy ", sum / static_cast<double>(predictions.size())));
+    progress.update(static_cast<std::int64_t>(scores.size()),
+                    concat("accuracy ", format_value(sum / static_cast<double>(scores.size()), true)));
   });
-  progress.finish();
-  Json report = summarize(predictions);
-  report["skipped"] = skipped;
-  report["model"] = arguments.options.model_dir;
-  report["benchmark"] = arguments.benchmark;
-  report["num_samples"] = arguments.options.num_samples;
-  report["temperature"] = static_cast<double>(arguments.options.temperature);
-  report["seed"] = arguments.options.seed;
-  report["dtype"] = arguments.dtype;
-  report["version"] = version_number();
-  report["interrupted"] = interrupted();
-  write_file_atomically(arguments.out + "/report.json", report.dump(2) + "\n");
+  progress.finish(concat("accuracy ", format_value(scores.empty() ? kMissing : sum / static_cast<double>(scores.size()), true)));
+  const Json report = write_report(skipped, interrupted());
+  write_file_atomically(arguments.out + "/report.html", render_eval_report(report, scores, items));
   if (arguments.json) {
     std::cout << report.dump() << "\n";
   } else {
     print(report);
+    std::cout << "wrote " << arguments.out << "/report.html\n";
   }
 }
 
@@ -170,15 +188,15 @@ void add_eval_command(CLI::App& app) {
   command->add_option("--model", options.model_dir, "Hugging Face directory")->required();
   command->add_option("--benchmark", arguments->benchmark, "items: data sets of our own schema")->required();
   command->add_option("--data", arguments->data, "Benchmark file or folder")->required();
-  command->add_option("--out", arguments->out, "Folder for predictions.jsonl and report.json")->required();
-  command->add_option("--max-context", options.max_context, "Skip longer prompts (tokens)");
-  command->add_option("--limit", arguments->limit, "Only the first N items");
+  command->add_option("--out", arguments->out, "Folder for predictions.jsonl, report.json and report.html")->required();
+  command->add_option("--max-context", options.max_context, "Skip longer prompts (tokens)")->check(CLI::Range(1, 1 << 30));
+  command->add_option("--limit", arguments->limit, "Only the first N items")->check(CLI::Range(1, 1 << 30));
   command->add_option("--num-samples", options.num_samples, "Answers an item; its score is their mean")->check(CLI::Range(1, 1024));
   command->add_option("--temperature", options.temperature, "Sampling temperature; 0 is greedy")->check(CLI::Range(0.0, 10.0));
   command->add_option("--max-completion-tokens", options.max_completion_tokens, "Longest answer (tokens)")->check(CLI::Range(1, 1 << 20));
   command->add_option("--dtype", arguments->dtype, "Compute type")->check(CLI::IsMember({"float32", "bfloat16"}));
-  command->add_option("--seed", options.seed, "Seed of the samples");
-  command->add_option("--threads", arguments->threads, "Compute threads")->check(CLI::Range(0, 1024));
+  add_seed_option(*command, options.seed, "Seed of the samples");
+  add_threads_option(*command, arguments->threads);
   command->add_flag("--resume", arguments->resume, "Keep the predictions of an interrupted run");
   command->add_flag("--json", arguments->json, "Print the report as one JSON document");
   command->callback([arguments] { run(*arguments); });

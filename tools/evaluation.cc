@@ -1,12 +1,12 @@
 #include "tools/evaluation.h"
 
-#include <algorithm>
-#include <cmath>
+#include <utility>
 
 #include "core/errors.h"
 #include "core/interrupt.h"
 #include "core/random.h"
 #include "data/chat_template.h"
+#include "data/tasks/task_builder.h"
 #include "data/tokenizer.h"
 #include "model/weights.h"
 #include "rewards/reward.h"
@@ -15,20 +15,19 @@
 namespace longbow::tools {
 namespace {
 
-constexpr double kZ = 1.959964;  // 95%
-
 ItemScore score_group(const data::Group& group, const data::Item& item, const data::Tokenizer& tokenizer) {
   const rewards::RewardFunction reward = rewards::find_reward(item.answer.reward);
   ItemScore result;
   result.id = item.id;
   result.task = item.task;
   result.prompt_tokens = static_cast<std::int64_t>(group.prompt.tokens.size());
+  result.length_bin = item.length_bin.empty() ? data::length_bin(result.prompt_tokens) : item.length_bin;
   for (const data::Completion& completion : group.completions) {
-    const std::string& text = result.texts.emplace_back(tokenizer.decode(completion.tokens));
-    const rewards::RewardResult scored = reward({text, item.answer.answers, item.question, item.answer.params});
+    std::string text = tokenizer.decode(completion.tokens);
+    rewards::RewardResult scored = reward({text, item.answer.answers, item.question, item.answer.params});
     if (!scored.score) throw UserError(concat("reward of item '", item.id, "': expected a score, got none (", scored.reason, ")"));
-    result.extracted.push_back(scored.extracted);
-    result.scores.push_back(*scored.score);
+    result.samples.push_back({std::move(text), std::move(scored.extracted), std::move(scored.reason), *scored.score,
+                              static_cast<std::int64_t>(completion.tokens.size()), completion.finish_reason});
     result.score += *scored.score / static_cast<double>(group.completions.size());
   }
   return result;
@@ -75,35 +74,6 @@ std::int64_t evaluate(ThreadPool& pool, const std::vector<data::Item>& items, co
       done(score_group(finished.group, items[finished.group.lease_id], tokenizer));
   }
   return skipped;
-}
-
-Json mean_with_interval(const std::vector<double>& scores) {
-  const auto n = static_cast<double>(scores.size());
-  double mean = 0;
-  bool binary = true;
-  for (double score : scores) {
-    mean += score / std::max(1.0, n);
-    binary = binary && (score == 0 || score == 1);
-  }
-  double low = 0;
-  double high = 1;
-  if (n > 0 && binary) {
-    const double center = (mean + kZ * kZ / (2 * n)) / (1 + kZ * kZ / n);
-    const double half = kZ / (1 + kZ * kZ / n) * std::sqrt(mean * (1 - mean) / n + kZ * kZ / (4 * n * n));
-    low = center - half;
-    high = center + half;
-  } else if (n > 1) {
-    double variance = 0;
-    for (double score : scores) variance += (score - mean) * (score - mean) / (n - 1);
-    low = mean - kZ * std::sqrt(variance / n);
-    high = mean + kZ * std::sqrt(variance / n);
-  }
-  Json result = Json::object();
-  result["mean"] = mean;
-  result["low"] = low;
-  result["high"] = high;
-  result["items"] = static_cast<std::int64_t>(scores.size());
-  return result;
 }
 
 }  // namespace longbow::tools

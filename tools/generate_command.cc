@@ -19,6 +19,7 @@
 #include "data/tokenizer.h"
 #include "model/weights.h"
 #include "rollout/engine.h"
+#include "tools/command_options.h"
 #include "tools/commands.h"
 
 namespace longbow::tools {
@@ -36,6 +37,9 @@ model::PackedModel load_packed(ThreadPool& pool, const std::string& dir, const m
 std::int64_t kv_budget_bytes(std::int64_t mib) {
   return mib > 0 ? mib << 20 : static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE) / 2;
 }
+
+/// What a model writes is shown, never obeyed.
+bool steers_terminal(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f; }
 
 class Generation {
  public:
@@ -163,7 +167,8 @@ class Generation {
   void show(const std::string& text, bool complete) {
     const std::size_t until = complete ? text.size() : settled_length(text, options_.stops);
     if (until <= shown_bytes_) return;
-    out_ << text.substr(shown_bytes_, until - shown_bytes_) << std::flush;
+    for (const char c : text.substr(shown_bytes_, until - shown_bytes_)) out_ << (steers_terminal(c) ? ' ' : c);
+    out_ << std::flush;
     shown_bytes_ = until;
   }
 
@@ -288,7 +293,7 @@ void add_generate_command(CLI::App& app) {
   command->add_option("--min-p", options->sampling.min_p, "Tokens at least this likely relative to the likeliest; 0 is off")
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("--num-samples", options->num_samples, "Completions a prompt; they share its prefill")->check(CLI::Range(1, 4096));
-  command->add_option("--seed", options->sampling.seed, "Seed of every random choice");
+  add_seed_option(*command, options->sampling.seed);
   command->add_option("--stop", options->stops, "A completion ends before this text; may be given several times")->allow_extra_args(false);
   command
       ->add_option_function<std::string>(
@@ -296,7 +301,7 @@ void add_generate_command(CLI::App& app) {
           [options](const std::string& name) { options->dtype = name == "bfloat16" ? kernels::DType::bf16 : kernels::DType::f32; },
           "Compute in float32 (default) or bfloat16")
       ->check(CLI::IsMember({"float32", "bfloat16"}));
-  command->add_option("--threads", options->num_threads, "Threads; 0: one per processor")->check(CLI::Range(0, 4096));
+  add_threads_option(*command, options->num_threads);
   command->add_option("--concurrent-prompts", options->concurrent_prompts, "Prompts of a file decoded at once (default 4)")
       ->check(CLI::Range(1, 1024));
   command->add_option("--kv-budget-mib", options->kv_budget_mib, "Memory for keys and values (default: half of the machine's)")

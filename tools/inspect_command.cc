@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
-#include <iomanip>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -16,6 +15,7 @@
 #include "model/config.h"
 #include "model/safetensors.h"
 #include "tools/commands.h"
+#include "tools/inspect_text.h"
 
 namespace longbow::tools {
 namespace {
@@ -83,7 +83,8 @@ bool is_items_file(const std::string& name) {
   return name.ends_with(".jsonl") || name.ends_with(".jsonl.gz") || name.ends_with(".jsonl.zst");
 }
 
-Json inspect_items(const std::string& path) {
+/// The items of one file; `name` is what to call it.
+Json inspect_items(const std::string& path, const std::string& name) {
   LineReader reader(path);
   std::string line;
   std::map<std::string, std::int64_t> tasks;
@@ -104,7 +105,7 @@ Json inspect_items(const std::string& path) {
     lengths.push_back(item.num_tokens);
   }
   Json result;
-  result["file"] = fs::path(path).filename().string();
+  result["file"] = name;
   result["items"] = items;
   result["tasks"] = Json::object();
   for (const auto& [task, count] : tasks) result["tasks"][task] = count;
@@ -112,36 +113,6 @@ Json inspect_items(const std::string& path) {
   for (const auto& [bin, count] : bins) result["length_bins"][bin] = count;
   result["num_tokens"] = summarize(lengths);
   return result;
-}
-
-/// A table of the list's objects: one column a key, aligned.
-void print_table(const Json::Array& rows) {
-  if (rows.empty()) return;
-  const auto text = [](const Json& value) { return value.is_string() ? value.as_string() : value.is_null() ? "-" : value.dump(); };
-  std::vector<std::size_t> widths;
-  for (const auto& [key, unused] : rows[0].as_object()) widths.push_back(key.size());
-  for (const Json& row : rows) {
-    for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], text(row.as_object()[i].second).size());
-  }
-  std::cout << "  layer";
-  for (std::size_t i = 0; i < widths.size(); ++i)
-    std::cout << "  " << std::setw(static_cast<int>(widths[i])) << rows[0].as_object()[i].first;
-  std::cout << "\n";
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    std::cout << "  " << std::setw(5) << r;
-    for (std::size_t i = 0; i < widths.size(); ++i) {
-      std::cout << "  " << std::setw(static_cast<int>(widths[i])) << text(rows[r].as_object()[i].second);
-    }
-    std::cout << "\n";
-  }
-}
-
-void print(const Json& result) {
-  for (const auto& [key, value] : result.as_object()) {
-    if (key == "layers") continue;
-    std::cout << key << ": " << (value.is_string() ? value.as_string() : value.dump()) << "\n";
-  }
-  if (const Json* layers = result.find("layers")) print_table(layers->as_array());
 }
 
 }  // namespace
@@ -168,18 +139,18 @@ Json inspect_dataset(const std::string& path) {
   Json result;
   result["kind"] = "data set";
   result["path"] = path;
-  std::vector<std::string> files;
-  if (fs::is_directory(path)) {
-    result["manifest"] = read_json_file(path + "/manifest.json");
-    for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
-      if (is_items_file(entry.path().string())) files.push_back(entry.path().string());
-    }
-    std::ranges::sort(files);
-  } else {
-    files.push_back(path);
-  }
   result["files"] = Json::array();
-  for (const std::string& file : files) result["files"].push_back(inspect_items(file));
+  if (!fs::is_directory(path)) {
+    result["files"].push_back(inspect_items(path, fs::path(path).filename().string()));
+    return result;
+  }
+  result["manifest"] = read_json_file(path + "/manifest.json");
+  std::vector<std::string> names;  // a split's files lie in a folder of their own
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
+    if (is_items_file(entry.path().string())) names.push_back(fs::relative(entry.path(), path).string());
+  }
+  std::ranges::sort(names);
+  for (const std::string& name : names) result["files"].push_back(inspect_items(path + "/" + name, name));
   return result;
 }
 
@@ -268,7 +239,7 @@ void add_inspect_command(CLI::App& app) {
     if (options->json) {
       std::cout << result.dump(2) << "\n";
     } else {
-      print(result);
+      std::cout << describe_path(result);
     }
   });
 }

@@ -12,6 +12,7 @@
 #include "kernels/logprob.h"
 #include "model/weights.h"
 #include "rollout/kv_cache.h"
+#include "tools/command_options.h"
 #include "tools/commands.h"
 
 namespace longbow::tools {
@@ -140,8 +141,9 @@ void add_logprobs_command(CLI::App& app) {
           [options](const std::string& name) { options->dtype = name == "bfloat16" ? kernels::DType::bf16 : kernels::DType::f32; },
           "Compute in float32 (default) or bfloat16")
       ->check(CLI::IsMember({"float32", "bfloat16"}));
-  command->add_option("--threads", options->num_threads, "Threads; 0: one per processor")->check(CLI::Range(0, 4096));
+  add_threads_option(*command, options->num_threads);
   command->add_flag("--skip-bad-lines", options->skip_bad_lines, "Report bad lines on standard error and go on");
+  add_needless_json_flag(*command);
   command->callback([options] { run_logprobs(*options, std::cout); });
 }
 

@@ -1,7 +1,10 @@
 // The `longbow` command: parses the command line, runs one subcommand, and turns what went wrong into one line and an exit code.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
+#include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <new>
 #include <string>
@@ -13,14 +16,14 @@
 #include "tools/commands.h"
 #include "tools/version.h"
 
+namespace longbow {
 namespace {
 
 constexpr int kInternalErrorCode = 1;
 constexpr int kUserErrorCode = 2;
-constexpr int kInterruptedCode = 130;
 
 void add_commands(CLI::App& app) {
-  using namespace longbow::tools;
+  using namespace tools;
   add_train_command(app);
   add_learner_command(app);
   add_rollout_command(app);
@@ -39,13 +42,66 @@ void add_commands(CLI::App& app) {
   add_bench_command(app);
 }
 
+/// The command that the command line got to: "data build" of `longbow data build …`.
+const CLI::App& command_of(const CLI::App& app) {
+  const auto parsed = app.get_subcommands();
+  return parsed.empty() ? app : command_of(*parsed.front());
+}
+
+/// "data build: " for messages; nothing for `longbow` itself.
+std::string name_before_message(const CLI::App& command) {
+  if (command.get_parent() == nullptr) return {};
+  const std::string above = name_before_message(*command.get_parent());
+  return (above.empty() ? "" : above.substr(0, above.size() - 2) + " ") + command.get_name() + ": ";
+}
+
+std::string help_hint(const CLI::App& command) {
+  const std::string name = name_before_message(command);
+  return concat("see longbow ", name.empty() ? "" : name.substr(0, name.size() - 2) + " ", "--help");
+}
+
 /// CLI11 says only "a subcommand is required" for one that it does not know.
-void refuse_unknown_command(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
+void refuse_unknown_command(const CLI::App& app, const std::vector<std::string>& arguments) {
   std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
-  throw longbow::UserError(longbow::concat("unknown command '", argv[1], "'", longbow::did_you_mean(argv[1], names)), "see longbow --help");
+  for (const CLI::App* command : app.get_subcommands({})) {
+    if (!command->get_name().empty()) names.push_back(command->get_name());  // a group of options has none
+  }
+  if (names.empty() || arguments.empty() || arguments[0].starts_with("-")) return;
+  const std::string& given = arguments[0];
+  if (std::find(names.begin(), names.end(), given) != names.end()) {
+    return refuse_unknown_command(*app.get_subcommand(given), {arguments.begin() + 1, arguments.end()});
+  }
+  if (given == "analyze") throw UserError("analyze: expected a command of this version, got one that is not built yet");
+  throw UserError(concat(name_before_message(app), "unknown command '", given, "'", did_you_mean(given, names)), help_hint(app));
+}
+
+/// What CLI11 found wrong, with the command's name and the option that was meant.
+UserError explained(const CLI::ParseError& error, const CLI::App& app) {
+  const CLI::App& last = command_of(app);
+  const CLI::App& command = last.remaining().empty() ? app : last;  // `longbow --option command` leaves it to `longbow`
+  const std::vector<std::string> extras = command.remaining();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr || extras.empty()) {
+    return UserError(name_before_message(last) + error.what(), help_hint(last));
+  }
+  const auto option = std::find_if(extras.begin(), extras.end(), [](const std::string& extra) { return extra.starts_with("-"); });
+  if (option == extras.end()) {
+    return UserError(concat(name_before_message(command), "expected no further argument, got '", extras.front(), "'"), help_hint(command));
+  }
+  const std::string given = option->substr(0, option->find('='));
+  std::vector<std::string> known;
+  for (const CLI::Option* one : command.get_options()) {
+    for (const std::string& long_name : one->get_lnames()) known.push_back("--" + long_name);
+  }
+  return UserError(concat(name_before_message(command), "unknown option '", given, "'", did_you_mean(given, known)), help_hint(command));
+}
+
+/// A document that a full disk cut short must not pass for a whole one.
+void flush_output() {
+  std::cout.flush();
+  std::fflush(stdout);
+  if (!std::cout || std::ferror(stdout)) {
+    throw UserError("standard output: expected room for all of the output, got a full disk or a reader that is gone");
+  }
 }
 
 int report_failure(std::string_view what, std::string_view hint, int code) {
@@ -54,23 +110,47 @@ int report_failure(std::string_view what, std::string_view hint, int code) {
   return code;
 }
 
+int report_failure(const UserError& error, int code) { return report_failure(error.what(), error.hint(), code); }
+
+/// Parses and runs; CLI11 runs the command inside parse().
+int run(CLI::App& app, int argc, char** argv) {
+  try {
+    refuse_unknown_command(app, {argv + 1, argv + argc});
+    app.parse(argc, argv);
+    flush_output();
+    return interrupted() ? kInterruptedExitCode : 0;
+  } catch (const CLI::Success& success) {  // --help and --version
+    const int code = app.exit(success);
+    flush_output();
+    return code;
+  } catch (const CLI::RuntimeError& error) {  // a command that has said what there is to say
+    return error.get_exit_code();
+  } catch (const CLI::ParseError& error) {
+    throw explained(error, app);
+  }
+}
+
 }  // namespace
+}  // namespace longbow
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its write, as a full disk is
+  using namespace longbow;
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of the write, not the end of a run
   CLI::App app{"Longbow fine-tunes hybrid language models on long prompts with GRPO.", "longbow"};
   app.require_subcommand(1);
-  app.set_version_flag("--version", [] { return longbow::tools::version_text(); });
+  app.set_version_flag("--version", [] { return tools::version_text(); });
   add_commands(app);
   try {
-    refuse_unknown_command(app, argc, argv);
-    app.parse(argc, argv);
-    return longbow::interrupted() ? kInterruptedCode : 0;
-  } catch (const CLI::Success& success) {
-    return app.exit(success);  // --help and --version
-  } catch (const CLI::ParseError& error) {
-    return report_failure(error.what(), "see longbow --help, or longbow COMMAND --help", kUserErrorCode);
-  } catch (const longbow::UserError& error) {
-    return report_failure(error.what(), error.hint(), longbow::interrupted() ? kInterruptedCode : kUserErrorCode);
+    return run(app, argc, argv);
+  } catch (const Interrupted& stopped) {
+    return report_failure(stopped, kInterruptedExitCode);
+  } catch (const UserError& error) {
+    return report_failure(error, kUserErrorCode);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report_failure(
+        concat("files: expected a path that can be used, got \"", error.code().message(), "\" (", error.path1().string(), ")"), "",
+        kUserErrorCode);
   } catch (const std::bad_alloc&) {
     return report_failure("out of memory", "longbow plan RECIPE says what a run needs", kUserErrorCode);
   } catch (const std::exception& error) {

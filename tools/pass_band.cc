@@ -40,8 +40,12 @@ std::vector<double> rates_of_checkpoint(ThreadPool& pool, const PassBandOptions&
   evaluation.max_completion_tokens = options.max_completion_tokens;
   evaluation.seed = options.seed;
   std::unordered_map<std::string, double> rates;
-  evaluate(pool, items, evaluation, [&](const ItemScore& score) { rates[score.id] = share_right(score.scores); });
-  if (interrupted()) throw UserError("data build: interrupted; finished files are kept", "the same command goes on from them");
+  evaluate(pool, items, evaluation, [&](const ItemScore& score) {
+    std::vector<double> scores;
+    for (const ScoredAnswer& answer : score.samples) scores.push_back(answer.score);
+    rates[score.id] = share_right(scores);
+  });
+  if (interrupted()) throw Interrupted("data build: interrupted; finished files are kept", "the same command goes on from them");
   std::vector<double> in_order;
   for (const data::Item& item : items) in_order.push_back(rates.at(item.id));
   return in_order;
@@ -59,7 +63,7 @@ class Server {
     std::deque<std::size_t> waiting;  // sample `id % per_item` of item `id / per_item`
     for (std::size_t id = 0; id < tries.size(); ++id) waiting.push_back(id);
     while (!waiting.empty() || poster_.num_active() > 0) {
-      if (interrupted()) throw UserError("data build: interrupted; finished files are kept", "the same command goes on from them");
+      if (interrupted()) throw Interrupted("data build: interrupted; finished files are kept", "the same command goes on from them");
       while (!waiting.empty() && poster_.num_active() < kConcurrentRequests) {
         const std::size_t id = waiting.front();
         waiting.pop_front();

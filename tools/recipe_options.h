@@ -10,6 +10,7 @@
 
 #include "core/config.h"
 #include "core/json.h"
+#include "tools/command_options.h"
 
 namespace longbow::tools {
 
@@ -23,11 +24,15 @@ struct RecipeOptions {
   std::optional<std::int64_t> seed;
 
   void add_to(CLI::App& command) {
-    command.add_option("recipe", recipe_path, "Recipe (JSON, comments allowed)")->required();
-    command.add_option("--set", overrides, "Override a key: /path/to/key=value")->take_all();
-    command.add_option("--threads", threads, "Compute threads");
-    command.add_option("--seed", seed, "Seed of every random choice");
+    add_recipe_options(command);
+    add_seed_option(command, seed);
     command.add_flag("--json", json, "Print the result as one JSON document");
+  }
+  /// What a worker takes: its seeds come with its leases, and it prints no result.
+  void add_recipe_options(CLI::App& command) {
+    command.add_option("recipe", recipe_path, "Recipe (JSON, comments allowed)")->required();
+    add_set_option(command, overrides);
+    add_threads_option(command, threads);
   }
   void add_run_options(CLI::App& command) {
     command.add_option("--run-dir", run_dir, "Where the run is written (default: runs/<recipe name>)");
@@ -39,8 +44,10 @@ struct RecipeOptions {
   Config read() const {
     Json json_recipe = read_json_file(recipe_path, {.allow_comments = true});
     for (const std::string& assignment : overrides) apply_override(json_recipe, assignment);
-    if (threads) json_recipe["threads"] = *threads;
-    if (seed) json_recipe["seed"] = *seed;
+    if (json_recipe.is_object()) {  // read_config refuses anything else
+      if (threads) json_recipe["threads"] = *threads;
+      if (seed) json_recipe["seed"] = *seed;
+    }
     Config config;
     read_config(config, json_recipe, recipe_path);
     return config;

@@ -6,6 +6,7 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "tools/report_chart.h"
+#include "tools/report_parts.h"
 #include "tools/report_profile.h"
 #include "tools/report_run.h"
 #include "tools/report_sections.h"
@@ -26,10 +27,7 @@ void make_names_differ(std::vector<RunRecord>& runs) {
 std::string render_head(const std::vector<RunRecord>& runs) {
   std::string title;
   for (const RunRecord& run : runs) title += (title.empty() ? "" : ", ") + run.name;
-  std::string html = concat(
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\n<title>",
-      escape_html(title), " · Longbow</title>\n<style>", kReportStyle, "</style></head>\n<body><main>\n<h1>", escape_html(title),
-      "</h1>\n");
+  std::string html = render_page_head(title);
   if (runs.size() == 1) {
     if (const Json* description = runs[0].recipe.find("description"); description && description->is_string()) {
       html += concat("<p class=\"lead\">", escape_html(description->as_string()), "</p>\n");
@@ -54,14 +52,13 @@ std::string render_report(const std::vector<std::string>& run_dirs) {
   make_names_differ(runs);
   std::string html = render_head(runs);
   html += runs.size() == 1 ? render_cards(runs[0]) : render_run_table(runs);
-  html += render_accuracy(runs) + render_curves(runs);
+  html += render_accuracy(runs);
+  if (runs.size() == 1) html += render_changes(runs[0]);
+  html += render_curves(runs);
   if (runs.size() == 1) html += render_profile(runs[0]) + render_samples(runs[0]);
   html += "<h2>Recipe</h2>\n";
   for (const RunRecord& run : runs) html += render_recipe(run);
-  html +=
-      "<footer>Written by longbow report from metrics.jsonl; docs/metrics.md explains every number.</footer>\n</main>\n<div id=\"tip\" "
-      "hidden></div>\n<script>";
-  return concat(html, kReportScript, "</script></body></html>\n");
+  return html + render_page_end("Written by longbow report from metrics.jsonl; docs/metrics.md explains every number.", kReportScript);
 }
 
 void write_run_report(const std::string& run_dir) {

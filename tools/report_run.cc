@@ -72,6 +72,39 @@ std::optional<Evaluation> read_evaluation(RunRecord& run, const std::string& pat
   }
 }
 
+using ScoresById = std::map<std::string, double>;
+
+/// Scores by task; those of all items under "".
+std::map<std::string, ScoresById> read_item_scores(const std::string& path) {
+  std::map<std::string, ScoresById> scores;
+  LineReader reader(path);
+  std::string line;
+  while (reader.next(line)) {
+    const Json json = parse_json(line, reader.where());
+    for (const std::string& task : {std::string(), json.at("task").as_string()})
+      scores[task][json.at("id").as_string()] = json.at("score").as_number();
+  }
+  return scores;
+}
+
+std::optional<ItemChanges> read_comparison(RunRecord& run, const std::string& before_path, const std::string& after_path) {
+  if (!fs::exists(before_path) || !fs::exists(after_path)) return std::nullopt;
+  try {
+    auto before = read_item_scores(before_path), after = read_item_scores(after_path);
+    ItemChanges changes;
+    changes.all = compare_items(before[""], after[""]);
+    if (changes.all.items == 0) return std::nullopt;
+    for (const auto& [task, scores] : after) {
+      const PairedChange change = compare_items(before[task], scores);
+      if (!task.empty() && change.items > 0) changes.tasks[task] = change;
+    }
+    return changes;
+  } catch (const UserError& error) {
+    run.notes.push_back(error.what());
+    return std::nullopt;
+  }
+}
+
 void read_samples(RunRecord& run, const std::string& path) {
   if (!fs::exists(path)) return;
   LineReader reader(path);
@@ -140,6 +173,7 @@ RunRecord read_run(const std::string& path) {
   run.result = read_optional(run, path + "/result.json");
   run.before = read_evaluation(run, path + "/eval_before/report.json");
   run.after = read_evaluation(run, path + "/eval_after/report.json");
+  run.change = read_comparison(run, path + "/eval_before/predictions.jsonl", path + "/eval_after/predictions.jsonl");
   read_samples(run, path + "/samples.jsonl");
   return run;
 }

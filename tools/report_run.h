@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/json.h"
+#include "tools/paired_change.h"
 
 namespace longbow::tools {
 
@@ -31,6 +32,12 @@ struct Evaluation {
   std::map<std::string, Interval> tasks;
 };
 
+/// The two evaluations' items, one by one.
+struct ItemChanges {
+  PairedChange all;
+  std::map<std::string, PairedChange> tasks;
+};
+
 struct Sample {
   std::int64_t step = 0;
   std::string item_id, task, text, extracted;
@@ -44,6 +51,7 @@ struct RunRecord {
   std::map<std::string, Series> series;                // by path, "accuracy/key_chain" for a nested one
   std::vector<std::pair<double, std::string>> stages;  // first step and name of each stage of next-token training
   std::optional<Evaluation> before, after;
+  std::optional<ItemChanges> change;  // where both kept their predictions
   std::vector<Sample> samples;
   Json recipe, result;             // null where there is none
   std::vector<std::string> notes;  // what could not be read, for the reader of the report

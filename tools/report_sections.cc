@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/errors.h"
 #include "tools/report_chart.h"
+#include "tools/report_parts.h"
 
 namespace longbow::tools {
 namespace {
@@ -55,29 +56,33 @@ std::string interval_text(const Interval& interval) {
   return text;
 }
 
-std::string card(std::string_view name, const std::string& value, const std::string& small = "", bool hero = false) {
-  return concat("<div class=\"card", hero ? " hero" : "", "\"><span>", name, "</span><b>", escape_html(value), "</b><small>",
-                escape_html(small), "</small></div>\n");
+std::string points(double share) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%+.1f", share * 100);
+  return text;
 }
 
-std::string gain_text(const RunRecord& run) {
-  char points[32];
-  std::snprintf(points, sizeof points, "%+.1f points", (run.after->all.mean - run.before->all.mean) * 100);
-  return points;
+std::string gain_text(const RunRecord& run) { return points(run.after->all.mean - run.before->all.mean) + " points"; }
+
+std::string change_text(const PairedChange& change) {
+  return concat(points(change.gain), " (", points(change.low), " to ", points(change.high), ")");
 }
+
+/// "< 1e-15" where a double's rounding would be shown.
+std::string p_text(double p) { return p < 1e-15 ? "< 1e-15" : format_value(p); }
 
 std::string accuracy_card(const RunRecord& run) {
   if (run.before && run.after) {
-    return card("Held-out accuracy", arrow(run.before->all.mean, run.after->all.mean, true),
-                concat(gain_text(run), ", ", run.after->all.items, " items; 95%: ", interval_text(run.before->all), " → ",
-                       interval_text(run.after->all)),
-                true);
+    return render_card("Held-out accuracy", arrow(run.before->all.mean, run.after->all.mean, true),
+                       concat(gain_text(run), ", ", run.after->all.items, " items; 95%: ", interval_text(run.before->all), " → ",
+                              interval_text(run.after->all)),
+                       true);
   }
   if (run.before)
-    return card("Held-out accuracy before", format_value(run.before->all.mean, true), concat("95%: ", interval_text(run.before->all)),
-                true);
+    return render_card("Held-out accuracy before", format_value(run.before->all.mean, true),
+                       concat("95%: ", interval_text(run.before->all)), true);
   if (run.after)
-    return card("Held-out accuracy", format_value(run.after->all.mean, true), concat("95%: ", interval_text(run.after->all)), true);
+    return render_card("Held-out accuracy", format_value(run.after->all.mean, true), concat("95%: ", interval_text(run.after->all)), true);
   return {};
 }
 
@@ -91,15 +96,11 @@ std::string seed_text(const RunRecord& run) {
   return seed ? concat("seed ", seed->dump()) : std::string();
 }
 
-std::string pill(double reward) {
-  return concat("<span class=\"pill", reward >= 1 ? " right" : reward > 0 ? " partly" : "", "\">", format_value(reward), "</span>");
-}
-
 std::string sample_column(const std::vector<const Sample*>& samples) {
   std::string html = concat("<div class=\"column\"><small>step ", samples[0]->step, " · ", escape_html(samples[0]->item_id), "</small>");
   for (std::size_t i = 0; i < std::min(samples.size(), kSamplesShown); ++i) {
-    html += concat("<div class=\"completion\">", pill(samples[i]->reward), "<code>", escape_html(samples[i]->extracted), "</code><pre>",
-                   escape_html(samples[i]->text), "</pre></div>");
+    html += concat("<div class=\"completion\">", render_pill(samples[i]->reward), "<code>", escape_html(samples[i]->extracted),
+                   "</code><pre>", escape_html(samples[i]->text), "</pre></div>");
   }
   return html + "</div>\n";
 }
@@ -109,25 +110,28 @@ std::string sample_column(const std::vector<const Sample*>& samples) {
 std::string render_cards(const RunRecord& run) {
   std::string html = accuracy_card(run);
   if (const Series* reward = run.find("reward_mean")) {
-    html += card("Reward", arrow(settled(reward, false), settled(reward, true)), "mean of the first and the last steps", html.empty());
+    html +=
+        render_card("Reward", arrow(settled(reward, false), settled(reward, true)), "mean of the first and the last steps", html.empty());
   }
   if (const Series* answers = run.find("answer_loss")) {
-    html += card("Loss on answers", format_value(settled(answers, true)), "mean of the last steps, nats", true);
-    html += card("Loss on text", arrow(settled(run.find("text_loss"), false), settled(run.find("text_loss"), true)),
-                 "first and last steps, nats");
-    html += card("Tokens", format_value(total(run.find("tokens"))),
-                 concat(format_value(settled(run.find("tokens_per_second"), true)), " a second at the end"));
+    html += render_card("Loss on answers", format_value(settled(answers, true)), "mean of the last steps, nats", true);
+    html += render_card("Loss on text", arrow(settled(run.find("text_loss"), false), settled(run.find("text_loss"), true)),
+                        "first and last steps, nats");
+    html += render_card("Tokens", format_value(total(run.find("tokens"))),
+                        concat(format_value(settled(run.find("tokens_per_second"), true)), " a second at the end"));
   }
-  html += card("Steps", format_value(static_cast<double>(run.steps.size())), seed_text(run));
+  html += render_card("Steps", format_value(static_cast<double>(run.steps.size())), seed_text(run));
   if (const double seconds = wall_seconds(run); seconds > 0)
-    html += card("Time", format_duration(seconds), concat(format_duration(seconds / static_cast<double>(run.steps.size())), " a step"));
+    html +=
+        render_card("Time", format_duration(seconds), concat(format_duration(seconds / static_cast<double>(run.steps.size())), " a step"));
   if (const double mismatch = largest(run.find("mismatch_kl")); !std::isnan(mismatch)) {
-    html += card("Largest mismatch_kl", format_value(mismatch),
-                 mismatch == 0 ? "rollout and trainer agree bit for bit" : "nats a token, of any step");
+    html += render_card("Largest mismatch_kl", format_value(mismatch),
+                        mismatch == 0 ? "rollout and trainer agree bit for bit" : "nats a token, of any step");
   }
   const double trained = total(run.find("trained_rows")), repeated = total(run.find("repeated_rows"));
   if (trained > 0)
-    html += card("Prompt paid once", concat(format_value(repeated / trained), "×"), "fewer rows trained than with a prompt per completion");
+    html += render_card("Prompt paid once", concat(format_value(repeated / trained), "×"),
+                        "fewer rows trained than with a prompt per completion");
   return concat("<div class=\"cards\">\n", html, "</div>\n");
 }
 
@@ -142,7 +146,11 @@ std::string render_run_table(const std::vector<RunRecord>& runs) {
       {"reward", [](const RunRecord& run) { return format_value(settled(run.find("reward_mean"), true)); }},
       {"before (95%)", [&](const RunRecord& run) { return accuracy(run.before); }},
       {"after (95%)", [&](const RunRecord& run) { return accuracy(run.after); }},
-      {"gain", [](const RunRecord& run) { return run.before && run.after ? gain_text(run) : std::string("-"); }},
+      {"gain, points (95%)",
+       [](const RunRecord& run) {
+         if (run.change) return change_text(run.change->all);
+         return run.before && run.after ? points(run.after->all.mean - run.before->all.mean) : std::string("-");
+       }},
       {"largest mismatch_kl", [](const RunRecord& run) { return format_value(largest(run.find("mismatch_kl"))); }},
       {"loss on answers", [](const RunRecord& run) { return format_value(settled(run.find("answer_loss"), true)); }}};
   std::string head = "<th>run</th>";
@@ -189,6 +197,21 @@ std::string render_accuracy(const std::vector<RunRecord>& runs) {
   return concat("<h2>Held-out accuracy</h2>\n<div class=\"grid\">\n",
                 render_intervals("Before and after training", "open dot: before; filled dot: after; bars: 95% intervals", rows),
                 "</div>\n");
+}
+
+std::string render_changes(const RunRecord& run) {
+  if (!run.change) return {};
+  const auto row = [](const std::string& name, const PairedChange& change) {
+    return concat("<tr><td>", escape_html(name), "</td><td>", change.items, "</td><td>", change_text(change), "</td><td>", change.better,
+                  "</td><td>", change.worse, "</td><td>", p_text(change.p_value), "</td></tr>\n");
+  };
+  std::string html =
+      "<h2>Item by item</h2>\n<div class=\"scroll\"><table><tr><th>task</th><th>items</th><th>gain, points (95%)</th><th>better than "
+      "before</th><th>worse</th><th>p by chance</th></tr>\n";
+  if (run.change->tasks.size() > 1) {
+    for (const auto& [task, change] : run.change->tasks) html += row(task, change);
+  }
+  return html + row("all", run.change->all) + "</table></div>\n";
 }
 
 std::string render_samples(const RunRecord& run) {

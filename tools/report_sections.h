@@ -14,6 +14,8 @@ std::string render_cards(const RunRecord& run);
 std::string render_run_table(const std::vector<RunRecord>& runs);
 /// Accuracy before and after, by task (one run) or by run (several); empty when no run was evaluated.
 std::string render_accuracy(const std::vector<RunRecord>& runs);
+/// What became of each held-out item: gain with a paired interval, and how many went which way; empty without predictions.
+std::string render_changes(const RunRecord& run);
 /// Every curve that some run has, grouped under headings.
 std::string render_curves(const std::vector<RunRecord>& runs);
 /// Completions of the first and the last step that were kept, side by side for each task.

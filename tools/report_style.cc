@@ -72,6 +72,26 @@ figure.full { overflow-x: auto; } figure.full > svg { min-width: 680px; }
 @media print { body { background: none; } #tip { display: none; } }
 )css";
 
+const std::string_view kItemPageStyle = R"css(
+figure { --c: var(--c0); } .grid { grid-template-columns: repeat(4, 1fr); } figure { grid-column: span 1; } figure.full { grid-column: span 4; }
+@media (max-width: 860px) { .grid { grid-template-columns: 1fr; } figure, figure.full { grid-column: span 1; } } h3 { font-size: 15px; margin: 22px 0 10px; }
+h2 small { color: var(--soft); font-weight: 400; font-size: 14px; margin-left: 8px; }
+rect.bar { fill: var(--c); } rect.allowed { fill: var(--faint); opacity: .6; } line.even { stroke: var(--c1); stroke-width: 1.5; stroke-dasharray: 5 4; }
+line.chance { stroke: var(--c1); stroke-width: 1.5; } .bot { --c: var(--c0); } .bot.caught { --c: var(--c6); } svg text.value { fill: var(--ink); }
+details.item summary { font-weight: 400; } details.item summary b { font-weight: 600; } details.item dl { margin: 10px 0 0; display: grid; grid-template-columns: 88px 1fr; gap: 6px 14px; }
+details.item dt { color: var(--soft); font-size: 13px; padding-top: 1px; } details.item dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
+.context { white-space: pre-wrap; max-height: 420px; overflow: auto; font-size: 13.5px; line-height: 1.55; color: var(--soft); }
+.context mark { background: color-mix(in srgb, var(--c3) 28%, transparent); color: var(--ink); border-radius: 3px; padding: 1px 2px; }
+.context .gap { color: var(--soft); font-style: italic; } details.item ol { margin: 0; padding-left: 20px; } details.item dd b { white-space: pre-line; }
+td.bad { color: var(--c6); font-weight: 600; }
+details.item .pill { margin-right: 8px; } details.item dd pre { margin: 2px 0 0; white-space: pre-wrap; overflow-wrap: anywhere; max-height: 260px; overflow: auto;
+  font: 12.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; } details.item dd pre + small { margin-top: 8px; } details.item dd small { color: var(--soft); font-size: 12.5px; }
+td.text { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 120px; } th.text { text-align: left; } .tall { max-height: 460px; overflow: auto; }
+td small { color: var(--soft); }
+@media (min-width: 861px) { .grid.two { grid-template-columns: repeat(2, 1fr); } .grid.two svg { max-width: 440px; } }
+@media (max-width: 560px) { details.item dl { grid-template-columns: 1fr; gap: 2px; } details.item dt { margin-top: 8px; } }
+)css";
+
 const std::string_view kReportScript = R"js(
 const tip = document.getElementById('tip');
 for (const svg of document.querySelectorAll('svg[data-chart]')) {

@@ -6,6 +6,7 @@
 namespace longbow::tools {
 
 extern const std::string_view kReportStyle;
+extern const std::string_view kItemPageStyle;  // on top of it, for pages that show items: data sets and evaluations
 extern const std::string_view kReportScript;
 
 }  // namespace longbow::tools

@@ -42,7 +42,7 @@ rollout::WorkerConfig worker_config(const trainer::TrainRecipe& recipe, const Ro
 void add_rollout_command(CLI::App& app) {
   auto arguments = std::make_shared<RolloutArguments>();
   CLI::App* command = app.add_subcommand("rollout", "A rollout worker: generates completions for a learner");
-  arguments->recipe.add_to(*command);
+  arguments->recipe.add_recipe_options(*command);
   command->add_option("--connect", arguments->endpoint, "The learner's ZeroMQ endpoint")->required();
   command->add_option("--worker-id", arguments->worker_id, "Name of this worker (default: host and process)");
   command->add_option("--curve-server-key", arguments->curve_server_key_file,
@@ -51,7 +51,11 @@ void add_rollout_command(CLI::App& app) {
   command->callback([arguments] {
     const auto recipe = arguments->recipe.read<trainer::TrainRecipe>();
     std::string worker_id = arguments->worker_id;
-    if (worker_id.empty()) worker_id = concat("worker-", ::getpid());
+    if (worker_id.empty()) {
+      char host[256] = "";
+      ::gethostname(host, sizeof host - 1);
+      worker_id = concat(host, "-", ::getpid());  // process numbers repeat between hosts
+    }
     const int code = rollout::run_worker(worker_config(recipe, *arguments), arguments->endpoint, worker_id);
     if (code != 0) throw CLI::RuntimeError(code);
   });

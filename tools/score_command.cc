@@ -15,6 +15,7 @@
 #include "rewards/judge.h"
 #include "rewards/reward.h"
 #include "rewards/reward_command.h"
+#include "tools/command_options.h"
 #include "tools/commands.h"
 
 namespace longbow::tools {
@@ -34,7 +35,6 @@ struct ScoreOptions {
   rewards::JudgeConfig judge;
   std::optional<double> slow_ms;
   bool skip_bad_lines = false;
-  bool json = false;
 };
 
 struct Prediction {
@@ -251,7 +251,7 @@ void add_score_command(CLI::App& app) {
       ->check(CLI::NonNegativeNumber);
   command->add_option("--benchmark", options->benchmark, "A benchmark's own scorer (not built yet)");
   command->add_flag("--skip-bad-lines", options->skip_bad_lines, "Report bad lines on standard error and go on");
-  command->add_flag("--json", options->json, "Accepted everywhere; the output of a reward is JSONL either way");
+  add_needless_json_flag(*command);
   command->callback([options] { run_score(*options); });
 }
 

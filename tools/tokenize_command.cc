@@ -8,6 +8,7 @@
 #include "core/errors.h"
 #include "core/line_reader.h"
 #include "core/log.h"
+#include "tools/command_options.h"
 #include "tools/commands.h"
 
 namespace longbow::tools {
@@ -95,6 +96,7 @@ void add_tokenize_command(CLI::App& app) {
   command->add_option("--model", options->model_dir, "Checkpoint directory with a tokenizer")->required();
   command->add_option("input", options->input, "JSONL of {\"text\"}, {\"tokens\"} or {\"messages\"}; - is standard input")->required();
   command->add_flag("--skip-bad-lines", options->skip_bad_lines, "Report bad lines on standard error and go on");
+  add_needless_json_flag(*command);
   command->callback([options] { run_tokenize(*options, std::cout); });
 }
 

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "data/corpus/wordnet.h"
 #include "data/tokenizer.h"
+#include "tools/command_options.h"
 #include "tools/commands.h"
 
 namespace longbow::tools {
@@ -71,8 +72,8 @@ void add_train_tokenizer_command(CLI::App& app) {
       app.add_subcommand("train-tokenizer", "Trains a sentencepiece tokenizer and writes a Hugging Face tokenizer directory.");
   command->add_option("recipe", options->recipe, "Recipe (JSON)")->required();
   command->add_option("--out", options->out, "Directory to write")->required();
-  command->add_option("--set", options->overrides, "Override a key of the recipe: /path=value");
-  command->add_option("--threads", options->num_threads, "Threads")->check(CLI::Range(1, 256));
+  add_set_option(*command, options->overrides);
+  command->add_option("--threads", options->num_threads, "Threads of the trainer")->check(CLI::Range(1, kMaxThreads));
   command->callback([options] { run_train_tokenizer(*options); });
 }
 

@@ -105,7 +105,7 @@ CollectedBatch BatchCollector::collect(std::int64_t step, std::int64_t policy_ve
       refill(step, batch);
       if (complete()) break;
     }
-    if (interrupted()) throw UserError("interrupted while waiting for completions");
+    if (interrupted()) throw Interrupted("interrupted while waiting for completions");
     if (on_wait_) on_wait_();
     if (auto group = server_.take(kTakeTimeoutMs)) {
       waited_ms = 0;

@@ -30,7 +30,7 @@ void EntryBuild::run(const std::string& path) {
   Progress progress(output_file(settings), settings.count, "items");
   std::vector<Drawn> drawn;
   for (std::int64_t next = 0; num_items_ < settings.count;) {
-    if (interrupted()) throw UserError("data build: interrupted; finished files are kept", "the same command goes on from them");
+    if (interrupted()) throw Interrupted("data build: interrupted; finished files are kept", "the same command goes on from them");
     const std::int64_t num_draws = std::min(kMostDraws, settings.count - num_items_);
     drawn.resize(static_cast<std::size_t>(num_draws));
     pool_.parallel_for(num_draws, [&](std::int64_t i, int) { draw(next + i, drawn[static_cast<std::size_t>(i)]); });

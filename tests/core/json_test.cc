@@ -9,13 +9,15 @@
 #include <limits>
 #include <string>
 
+#include "core/atomic_file.h"
 #include "core/errors.h"
 #include "core/random.h"
+#include "tests/core/temporary_folder.h"
 
 namespace longbow {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 std::string error_of(std::string_view text, JsonOptions options = {}) {
   try {
@@ -121,7 +123,7 @@ TEST(Json, RefusesWithSourceLineAndColumn) {
       {std::string(100000, '['), "recipe.json:1:201: ", "nested too deep"},
   };
   for (const auto& [text, where, what] : cases) {
-    EXPECT_THAT(error_of(text), testing::StartsWith(where)) << text.substr(0, 40);
+    EXPECT_THAT(error_of(text), ::testing::StartsWith(where)) << text.substr(0, 40);
     EXPECT_THAT(error_of(text), HasSubstr(what)) << text.substr(0, 40);
   }
 }
@@ -139,6 +141,14 @@ TEST(Json, CommentsOnlyWhereAllowed) {
   EXPECT_NE(error_of(text), "");
   EXPECT_EQ(parse_json(text, "t", {.allow_comments = true}).at("a").as_integer(), 1);
   EXPECT_NE(error_of("{\"a\": 1} /* open", {.allow_comments = true}), "");
+}
+
+TEST(Json, FilesMayBeCompressed) {
+  const testing::TemporaryFolder folder;
+  for (const char* name : {"a.json", "a.json.gz", "a.json.zst"}) {
+    write_file_atomically(folder.file(name), "{\"a\": [1, 2]}\n");
+    EXPECT_EQ(read_json_file(folder.file(name)).at("a").size(), 2u) << name;
+  }
 }
 
 TEST(Json, AccessNamesBothTypes) {
@@ -181,7 +191,7 @@ TEST(Json, SurvivesDamage) {
       const Json json = parse_json(text, "t", {.allow_comments = rng.below(2) == 0});
       ASSERT_EQ(parse_json(json.dump(), "t"), json) << text;
     } catch (const UserError& error) {
-      ASSERT_THAT(error.what(), testing::StartsWith("t:")) << text;
+      ASSERT_THAT(error.what(), ::testing::StartsWith("t:")) << text;
     }
   }
 }

@@ -35,8 +35,10 @@ TEST(Log, LinesCarryRoleAndLevel) {
 
 TEST(Log, ForeignTextCannotForgeLines) {
   CaptureStderr();
-  log_info("a\nb\x1b[2Jc");
-  EXPECT_EQ(GetCapturedStderr(), "a b [2Jc\n");
+  log_info(
+      "a\nb\x1b[2Jc\xC2\x9B"
+      "2Jd \xC2\xA0\xC3\xA9");  // U+009B is ESC [ in one; a no-break space and an accent are text
+  EXPECT_EQ(GetCapturedStderr(), "a b [2Jc 2Jd \xC2\xA0\xC3\xA9\n");
 }
 
 TEST(Log, LinesOfThreadsStayWhole) {
