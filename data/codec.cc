@@ -58,6 +58,8 @@ std::string_view name_of(WireKind kind) {
       return "finished";
     case WireKind::refuse:
       return "refuse";
+    case WireKind::decline:
+      return "decline";
   }
   return "unknown";
 }

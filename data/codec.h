@@ -40,6 +40,7 @@ enum class WireKind : std::uint16_t {
   goodbye = 27,
   finished = 28,
   refuse = 29,
+  decline = 30,
 };
 
 /// Writes the payload of one message; `finish` puts it into its envelope.

@@ -35,6 +35,7 @@ LONGBOW_WIRE_KIND(WeightsChunk, weights_chunk);
 LONGBOW_WIRE_KIND(Goodbye, goodbye);
 LONGBOW_WIRE_KIND(Finished, finished);
 LONGBOW_WIRE_KIND(Refuse, refuse);
+LONGBOW_WIRE_KIND(Decline, decline);
 #undef LONGBOW_WIRE_KIND
 
 template <class Codec, class Message>
@@ -121,6 +122,11 @@ template <class Codec>
 void fields(Codec& codec, FieldOf<Codec, Refuse> message) {
   codec.text("reason", message.reason);
 }
+template <class Codec>
+void fields(Codec& codec, FieldOf<Codec, Decline> message) {
+  codec.number("lease_id", message.lease_id);
+  codec.text("reason", message.reason);
+}
 
 template <class Message>
 bool decode_if(Decoder& decoder, WireMessage& result) {
@@ -139,7 +145,8 @@ bool decode_any(Decoder& decoder, std::variant<Messages...>& result) {
 }
 
 /// A refusal must always go out: a reason too long for the wire is cut, at a character's start.
-Refuse shortened(Refuse message) {
+template <class Message>
+Message shortened(Message message) {
   std::size_t keep = static_cast<std::size_t>(CodecLimits{}.max_text_bytes);
   if (message.reason.size() <= keep) return message;
   while (keep > 0 && (static_cast<unsigned char>(message.reason[keep]) & 0xC0) == 0x80) --keep;
@@ -154,7 +161,7 @@ std::string encode_message(const WireMessage& message) {
       [](const auto& value) {
         using Message = std::decay_t<decltype(value)>;
         Encoder encoder(KindOf<Message>::kind);
-        if constexpr (std::is_same_v<Message, Refuse>) {
+        if constexpr (std::is_same_v<Message, Refuse> || std::is_same_v<Message, Decline>) {
           fields<Encoder>(encoder, shortened(value));
         } else {
           fields<Encoder>(encoder, value);
@@ -168,7 +175,7 @@ WireMessage decode_message(std::string_view bytes, const CodecLimits& limits) {
   Decoder decoder(bytes, limits);
   WireMessage message;
   if (!decode_any(decoder, message)) {
-    throw UserError(concat("message: expected a kind from ", static_cast<int>(WireKind::hello), " to ", static_cast<int>(WireKind::refuse),
+    throw UserError(concat("message: expected a kind from ", static_cast<int>(WireKind::hello), " to ", static_cast<int>(WireKind::decline),
                            ", got ", static_cast<int>(decoder.kind())));
   }
   return message;

@@ -5,6 +5,7 @@
 //   Hello            ─►             Welcome | Refuse
 //   LeaseRequest     ─►             Lease* (0 … free_slots of them) | Wait
 //   GroupDone        ─►             Ack          (the worker resends until it is acknowledged; the learner keeps one)
+//   Decline          ─►             -            (this worker cannot do that lease; another may)
 //   Heartbeat        ─►             Status       (current policy version; extends the worker's leases)
 //   WeightsRequest   ─►             WeightsChunk | Refuse
 //   Goodbye          ─►             -            (its leases are reissued at once)
@@ -21,7 +22,7 @@
 
 namespace longbow::data {
 
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 
 /// How completions of a lease are sampled. Defaults sample the model's own distribution.
 struct SamplingParams {
@@ -85,6 +86,10 @@ struct WeightsChunk {
   std::int64_t total_bytes = 0;
   std::string bytes;
 };
+struct Decline {
+  std::uint64_t lease_id = 0;
+  std::string reason;  // one line
+};
 struct Goodbye {};
 struct Finished {};
 struct Refuse {
@@ -92,7 +97,7 @@ struct Refuse {
 };
 
 using WireMessage = std::variant<Hello, Welcome, LeaseRequest, Lease, Wait, GroupDone, Ack, Heartbeat, Status, WeightsRequest, WeightsChunk,
-                                 Goodbye, Finished, Refuse>;
+                                 Goodbye, Finished, Refuse, Decline>;
 
 std::string encode_message(const WireMessage& message);
 /// Throws UserError that says what is wrong for anything encode_message did not write: magic, version, kind, length, checksum, value.

@@ -101,7 +101,9 @@ void validate(const data::SamplingParams& params) {
   require(params.top_p > 0 && params.top_p <= 1, "top_p", "in (0, 1]", params.top_p);
   require(params.top_k >= 0, "top_k", ">= 0", params.top_k);
   require(params.min_p >= 0 && params.min_p <= 1, "min_p", "in [0, 1]", params.min_p);
-  require(params.max_completion_tokens >= 1, "max_completion_tokens", ">= 1", params.max_completion_tokens);
+  const std::int64_t longest = data::CodecLimits{}.max_completion_tokens;  // longer answers could not be handed over
+  require(params.max_completion_tokens >= 1 && params.max_completion_tokens <= longest, "max_completion_tokens",
+          concat("in [1, ", longest, "]"), params.max_completion_tokens);
 }
 
 }  // namespace longbow::rollout

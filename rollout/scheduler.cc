@@ -56,7 +56,10 @@ std::int64_t Scheduler::bytes_of(const GroupRequest& request) const {
 
 void Scheduler::submit(GroupRequest request) {
   if (request.prompt.tokens.empty()) throw UserError("prompt: expected at least one token, got none");
-  if (request.group_size < 1) throw UserError(concat("group: expected at least one completion, got ", request.group_size));
+  const std::int64_t largest = data::CodecLimits{}.max_group_size;  // of what can be handed over, and counted in bytes
+  if (request.group_size < 1 || request.group_size > largest) {
+    throw UserError(concat("group: expected 1 to ", largest, " completions, got ", request.group_size));
+  }
   validate(request.sampling);
   for (const std::int32_t token : request.prompt.tokens) {
     if (token < 0 || token >= config_.vocab_size) {
@@ -66,7 +69,7 @@ void Scheduler::submit(GroupRequest request) {
   const std::int64_t bytes = bytes_of(request);
   if (bytes > limits_.kv_budget_bytes) {
     throw UserError(concat("KV cache: a prompt of ", request.prompt.tokens.size(), " tokens with ", request.group_size, " completions of ",
-                           request.sampling.max_completion_tokens, " needs ", bytes >> 20, " MiB, expected at most ",
+                           request.sampling.max_completion_tokens, " needs ", (bytes >> 20) + 1, " MiB, expected at most ",
                            limits_.kv_budget_bytes >> 20, " MiB"),
                     "raise the KV budget, or lower the group size or the completion length");
   }

@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "core/log.h"
+#include "core/random.h"
 
 namespace longbow::rollout {
 namespace {
@@ -15,11 +16,17 @@ constexpr std::int64_t kHeaderAllowance = 64 << 10;  // a snapshot is its values
 
 }  // namespace
 
-std::optional<model::Snapshot> fetch_from_file(ThreadPool& pool, const data::Welcome& welcome, const model::ParameterLayout& layout) {
+std::optional<model::Snapshot> fetch_from_file(ThreadPool& pool, const data::Welcome& welcome, model::SnapshotReader& reader) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(welcome.snapshot_path, error)) return std::nullopt;  // the learner is on another host
   try {
-    return model::read_snapshot(pool, welcome.snapshot_path, layout);
+    model::Snapshot snapshot = reader.read(pool, welcome.snapshot_path);
+    const std::uint64_t run = stable_hash(welcome.run_id);
+    if (snapshot.run != run || snapshot.policy_version < welcome.policy_version) {
+      throw UserError(concat("expected version ", welcome.policy_version, " or later of run ", run, ", got version ",
+                             snapshot.policy_version, " of run ", snapshot.run, " (", welcome.snapshot_path, ")"));
+    }
+    return snapshot;
   } catch (const UserError& failure) {
     log_warning(concat("weights: asking for them over the wire: ", failure.what()));
     return std::nullopt;
@@ -27,7 +34,11 @@ std::optional<model::Snapshot> fetch_from_file(ThreadPool& pool, const data::Wel
 }
 
 ChunkedFetch::ChunkedFetch(ThreadPool& pool, const data::Welcome& welcome, const model::ParameterLayout& layout)
-    : pool_(pool), layout_(layout), policy_version_(welcome.policy_version), total_bytes_(welcome.snapshot_bytes) {
+    : pool_(pool),
+      layout_(layout),
+      run_(stable_hash(welcome.run_id)),
+      policy_version_(welcome.policy_version),
+      total_bytes_(welcome.snapshot_bytes) {
   const std::int64_t largest = layout.total * 4 + kHeaderAllowance;
   if (total_bytes_ <= 0 || total_bytes_ > largest) {
     throw UserError(concat("weights: expected a snapshot of at most ", largest, " bytes, got one of ", total_bytes_));
@@ -47,7 +58,12 @@ std::optional<model::Snapshot> ChunkedFetch::add(const data::WeightsChunk& chunk
   }
   bytes_ += chunk.bytes;
   if (have + got < total_bytes_) return std::nullopt;
-  return model::parse_snapshot(pool_, std::make_shared<const std::string>(std::move(bytes_)), "weights from the learner", layout_);
+  auto snapshot = model::parse_snapshot(pool_, std::make_shared<const std::string>(std::move(bytes_)), "weights from the learner", layout_);
+  if (snapshot.run != run_ || snapshot.policy_version != policy_version_) {
+    throw UserError(concat("weights: expected version ", policy_version_, " of run ", run_, ", got version ", snapshot.policy_version,
+                           " of run ", snapshot.run));
+  }
+  return snapshot;
 }
 
 }  // namespace longbow::rollout

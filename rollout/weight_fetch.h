@@ -11,10 +11,12 @@
 
 namespace longbow::rollout {
 
-/// Reads the snapshot file that a Welcome names; nothing when it is not a readable file, or fails to verify (the reason is logged).
-std::optional<model::Snapshot> fetch_from_file(ThreadPool& pool, const data::Welcome& welcome, const model::ParameterLayout& layout);
+/// Reads the snapshot file that a Welcome names; nothing when this host has no such file, or it fails to verify, is of another learner or
+/// older than the Welcome says (the reason is logged).
+std::optional<model::Snapshot> fetch_from_file(ThreadPool& pool, const data::Welcome& welcome, model::SnapshotReader& reader);
 
-/// One transfer in chunks. Throws UserError for a chunk that does not fit the transfer, or a snapshot that does not verify.
+/// One transfer in chunks. Throws UserError for a chunk that does not fit the transfer, or a snapshot that does not verify or is of another
+/// learner or version.
 class ChunkedFetch {
  public:
   ChunkedFetch(ThreadPool& pool, const data::Welcome& welcome, const model::ParameterLayout& layout);
@@ -26,6 +28,7 @@ class ChunkedFetch {
  private:
   ThreadPool& pool_;
   const model::ParameterLayout& layout_;
+  std::uint64_t run_;
   std::int64_t policy_version_;
   std::int64_t total_bytes_;
   std::string bytes_;

@@ -1,6 +1,7 @@
 #include "rollout/worker.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/errors.h"
 #include "core/interrupt.h"
@@ -12,7 +13,6 @@ namespace {
 constexpr std::int64_t kNoWeights = -1;
 constexpr std::int64_t kIdleWaitMs = 50;
 constexpr int kMaxFailedFetches = 5;
-constexpr int kMaxIgnoredLeases = 16;  // in a row: then this worker can do nothing for the run
 
 kernels::DType dtype_of(ComputeType type) { return type == ComputeType::float32 ? kernels::DType::f32 : kernels::DType::bf16; }
 
@@ -35,6 +35,7 @@ Worker::Worker(const WorkerConfig& config, const std::string& endpoint, const st
     : config_(config),
       model_config_(model::read_model_config(config.model_path)),
       layout_(model_config_),
+      snapshots_(layout_),
       pool_(static_cast<int>(config.threads)),
       link_(link_options(config, endpoint, worker_id, model::layout_hash(layout_))),
       loaded_version_(kNoWeights) {
@@ -53,6 +54,7 @@ Worker::End Worker::run(const std::function<bool()>& stop) {
       if (!handle(*message)) return End::finished;
       wait_ms = 0;
     }
+    if (link_.is_connected()) judge_overdue();
     if (link_.is_connected()) send_due();
     if (engine_->is_idle()) continue;
     for (FinishedGroup& finished : engine_->step()) deliver(std::move(finished));
@@ -63,7 +65,7 @@ Worker::End Worker::run(const std::function<bool()>& stop) {
 
 std::int64_t Worker::idle_wait_ms() const {
   const auto until_request = std::chrono::duration_cast<std::chrono::milliseconds>(next_lease_request_ - Clock::now()).count() + 1;
-  return lease_request_pending_ ? kIdleWaitMs : std::clamp<std::int64_t>(until_request, 0, kIdleWaitMs);
+  return lease_asked_ ? kIdleWaitMs : std::clamp<std::int64_t>(until_request, 0, kIdleWaitMs);
 }
 
 bool Worker::handle(data::WireMessage& message) {
@@ -74,19 +76,16 @@ bool Worker::handle(data::WireMessage& message) {
   if (const auto* welcome = std::get_if<data::Welcome>(&message)) {
     on_welcome(*welcome);
   } else if (auto* lease = std::get_if<data::Lease>(&message)) {
-    lease_request_pending_ = false;
+    lease_asked_.reset();
     on_lease(std::move(*lease));
   } else if (const auto* wait = std::get_if<data::Wait>(&message)) {
-    lease_request_pending_ = false;
+    lease_asked_.reset();
     next_lease_request_ = Clock::now() + std::chrono::milliseconds(std::clamp<std::int64_t>(wait->retry_ms, 1, 10'000));
   } else if (const auto* ack = std::get_if<data::Ack>(&message)) {
     if (outbox_.erase(ack->lease_id) > 0 && !ack->accepted)
       log_warning(concat("learner: has no use for the group of lease ", ack->lease_id));
   } else if (const auto* status = std::get_if<data::Status>(&message)) {
-    if (status->policy_version != loaded_version_ && !fetch_ && !expecting_welcome_) {
-      expecting_welcome_ = true;
-      link_.ask_again();
-    }
+    if (status->policy_version != loaded_version_) ask_for_welcome();
   } else if (const auto* chunk = std::get_if<data::WeightsChunk>(&message)) {
     on_weights(*chunk);
   } else {
@@ -97,12 +96,13 @@ bool Worker::handle(data::WireMessage& message) {
 
 void Worker::on_welcome(const data::Welcome& welcome) {
   const bool new_conversation = link_.conversation() != seen_conversation_;
-  expecting_welcome_ = false;
+  welcome_asked_.reset();
   heartbeat_ms_ = std::clamp<std::int64_t>(welcome.heartbeat_ms, 10, 60'000);
   if (new_conversation) {
     seen_conversation_ = link_.conversation();
     fetch_.reset();
-    lease_request_pending_ = false;
+    chunk_asked_.reset();
+    lease_asked_.reset();
     next_lease_request_ = next_heartbeat_ = Clock::now();
     if (welcome.run_id != run_id_) forget_run(welcome.run_id);
     for (auto& [lease_id, group] : outbox_) group.next_send = Clock::now();
@@ -111,14 +111,22 @@ void Worker::on_welcome(const data::Welcome& welcome) {
   }
   // A learner that restarted may have gone back and reached the same version by another way: its weights are always fetched anew.
   if (fetch_ || (!new_conversation && welcome.policy_version == loaded_version_)) return;
-  if (auto weights = fetch_from_file(pool_, welcome, layout_)) return use(std::move(*weights));
+  if (auto weights = fetch_from_file(pool_, welcome, snapshots_)) return use(std::move(*weights));
   try {
     fetch_ = std::make_unique<ChunkedFetch>(pool_, welcome, layout_);
     link_.send(fetch_->next_request());
+    chunk_asked_ = Clock::now();
   } catch (const UserError& error) {
     if (++failed_fetches_ >= kMaxFailedFetches) throw;
     link_.reconnect(error.what());
   }
+}
+
+/// Asks where the newest weights are, unless that is under way.
+void Worker::ask_for_welcome() {
+  if (fetch_ || welcome_asked_) return;
+  welcome_asked_ = Clock::now();
+  link_.ask_again();
 }
 
 void Worker::forget_run(const std::string& run_id) {
@@ -138,6 +146,7 @@ void Worker::on_weights(const data::WeightsChunk& chunk) {
   try {
     if (auto weights = fetch_->add(chunk)) return use(std::move(*weights));
     link_.send(fetch_->next_request());
+    chunk_asked_ = Clock::now();
   } catch (const UserError& error) {
     fetch_.reset();
     if (++failed_fetches_ >= kMaxFailedFetches) throw;
@@ -147,6 +156,7 @@ void Worker::on_weights(const data::WeightsChunk& chunk) {
 
 void Worker::use(model::Snapshot weights) {
   fetch_.reset();
+  chunk_asked_.reset();
   failed_fetches_ = 0;
   loaded_version_ = weights.policy_version;
   engine_->swap_weights(weights.policy_version, std::move(weights.values));
@@ -179,17 +189,22 @@ void Worker::submit_ready_leases() {
     try {
       engine_->submit({lease.lease_id, lease.prompt, lease.group_size, lease.sampling, {}});
       held.submitted = true;
-      ignored_leases_ = 0;
       ++it;
     } catch (const UserError& error) {
-      if (++ignored_leases_ >= kMaxIgnoredLeases) throw;
-      log_warning(concat("lease ", lease.lease_id, " ignored: ", error.what()));
+      log_warning(concat("lease ", lease.lease_id, " declined: ", error.what()));
+      link_.send(data::Decline{lease.lease_id, error.what()});
       it = leases_.erase(it);
     }
   }
-  if (wants_newer && !fetch_ && !expecting_welcome_) {
-    expecting_welcome_ = true;
-    link_.ask_again();
+  if (wants_newer) ask_for_welcome();
+}
+
+void Worker::judge_overdue() {
+  const Clock::time_point limit = Clock::now() - std::chrono::milliseconds(config_.silence_ms);
+  const std::pair<std::optional<Clock::time_point>, const char*> awaited[] = {
+      {lease_asked_, "a lease request"}, {welcome_asked_, "the question for newer weights"}, {chunk_asked_, "a request for weights"}};
+  for (const auto& [since, what] : awaited) {
+    if (since && *since < limit) return link_.reconnect(concat("no answer to ", what, " within ", config_.silence_ms, " ms"));
   }
 }
 
@@ -219,9 +234,9 @@ void Worker::send_due() {
     next_heartbeat_ = now + std::chrono::milliseconds(heartbeat_ms_);
   }
   const std::int64_t free_slots = config_.concurrent_groups - static_cast<std::int64_t>(leases_.size());
-  if (free_slots > 0 && loaded_version_ != kNoWeights && !lease_request_pending_ && now >= next_lease_request_) {
+  if (free_slots > 0 && loaded_version_ != kNoWeights && !lease_asked_ && now >= next_lease_request_) {
     link_.send(data::LeaseRequest{static_cast<std::int32_t>(free_slots)});
-    lease_request_pending_ = true;
+    lease_asked_ = now;
   }
 }
 

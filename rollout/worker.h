@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "rollout/engine.h"
@@ -79,10 +80,12 @@ class Worker {
 
   bool handle(data::WireMessage& message);  // false: the run is over
   void on_welcome(const data::Welcome& welcome);
+  void ask_for_welcome();
   void on_lease(data::Lease lease);
   void on_weights(const data::WeightsChunk& chunk);
   void use(model::Snapshot weights);
   void submit_ready_leases();
+  void judge_overdue();
   void forget_run(const std::string& run_id);
   void send_due();
   void deliver(FinishedGroup finished);
@@ -91,6 +94,7 @@ class Worker {
   WorkerConfig config_;
   model::ModelConfig model_config_;
   model::ParameterLayout layout_;
+  model::SnapshotReader snapshots_;
   ThreadPool pool_;
   std::unique_ptr<model::PackedModel> model_;
   std::unique_ptr<Engine> engine_;
@@ -101,13 +105,12 @@ class Worker {
   std::int64_t heartbeat_ms_ = 1'000;
   std::int64_t loaded_version_;  // handed to the engine, which may still be finishing older groups
   std::int64_t seen_conversation_ = 0;
-  bool expecting_welcome_ = false;  // asked for newer weights' place
   int failed_fetches_ = 0;
-  int ignored_leases_ = 0;
   std::unique_ptr<ChunkedFetch> fetch_;
   std::map<std::uint64_t, HeldLease> leases_;            // not finished
   std::map<std::uint64_t, UnacknowledgedGroup> outbox_;  // finished
-  bool lease_request_pending_ = false;
+  // Since when an answer is awaited, if one is. The link sees only that the learner is alive; an answer that got lost is found here.
+  std::optional<Clock::time_point> lease_asked_, welcome_asked_, chunk_asked_;
   Clock::time_point next_lease_request_{};
   Clock::time_point next_heartbeat_{};
 };

@@ -69,7 +69,6 @@ void BatchCollector::accept(data::Group group, std::int64_t policy_version, std:
     ++batch.stale_groups;
     return;
   }
-  for (const data::Completion& completion : group.completions) batch.group_wait_ms.push_back(completion.generation_ms);
   const data::Item& item = *found->second.items.at(prompt_idx);
   const ProfileScope scope("reward");
   found->second.kept.emplace(prompt_idx, scorer_.score(std::move(group), item));

@@ -17,7 +17,6 @@ struct CollectedBatch {
   std::vector<GroupScore> groups;   // prompts_per_step of them, by prompt_idx
   std::int64_t dropped_groups = 0;  // zero spread, replaced by fresh prompts
   std::int64_t stale_groups = 0;    // older than max_off_policy_steps, asked for again
-  std::vector<double> group_wait_ms;
 };
 
 class BatchCollector {

@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 #include <vector>
 
 #include "core/atomic_file.h"
@@ -23,19 +25,33 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kStateVersion = 1;
 constexpr std::string_view kPrefix = "step_";
+constexpr std::string_view kPartial = ".partial";
 constexpr const char* kStateFile = "/trainer_state.json";
 constexpr const char* kTensorFile = "/trainer_state.safetensors";
 
-/// Complete checkpoints, oldest first; the zero-padded step makes names sort by age.
-std::vector<fs::path> complete_checkpoints(const std::string& checkpoints_dir) {
-  std::vector<fs::path> found;
+/// Folders in `checkpoints_dir` named step_DIGITS and `suffix`, oldest first.
+std::vector<fs::path> find_checkpoints(const std::string& checkpoints_dir, std::string_view suffix) {
+  std::vector<std::pair<std::int64_t, fs::path>> found;
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(checkpoints_dir, error)) {
     const std::string name = entry.path().filename();
-    if (name.starts_with(kPrefix) && name.find('.') == std::string::npos) found.push_back(entry.path());
+    if (!name.starts_with(kPrefix) || !name.ends_with(suffix) || name.size() < kPrefix.size() + suffix.size()) continue;
+    const char* digits = name.data() + kPrefix.size();
+    const char* end = name.data() + name.size() - suffix.size();
+    std::int64_t step = 0;
+    const auto parsed = std::from_chars(digits, end, step);
+    if (parsed.ec == std::errc() && parsed.ptr == end && step >= 0) found.emplace_back(step, entry.path());
   }
   std::sort(found.begin(), found.end());
-  return found;
+  std::vector<fs::path> paths;
+  for (auto& [step, path] : found) paths.push_back(std::move(path));
+  return paths;
+}
+
+/// Half-written checkpoints: of a run that was killed, or found no room.
+void remove_partial(const std::string& checkpoints_dir) {
+  std::error_code ignored;
+  for (const fs::path& partial : find_checkpoints(checkpoints_dir, kPartial)) fs::remove_all(partial, ignored);
 }
 
 void sync_directory(const std::string& path) {
@@ -51,37 +67,24 @@ std::string checkpoint_name(std::int64_t step) {
   return name.data();
 }
 
-}  // namespace
-
-std::string save_checkpoint(const CheckpointTarget& target, const TrainerState& state, const model::ModelConfig& config,
-                            const model::ParameterLayout& layout, const model::Weights& weights, Optimizer& optimizer, std::int64_t keep) {
-  const std::string final_path = target.checkpoints_dir + "/" + checkpoint_name(state.step);
-  const std::string partial_path = final_path + ".partial";
-  std::error_code error;
-  fs::remove_all(partial_path, error);
-  model::save_checkpoint_dir(partial_path, config, layout, weights, target.dtype, target.tokenizer_dir);
+void write_checkpoint(const std::string& dir, const CheckpointTarget& target, const TrainerState& state, const model::ModelConfig& config,
+                      const model::ParameterLayout& layout, const model::Weights& weights, Optimizer& optimizer) {
+  model::save_checkpoint_dir(dir, config, layout, weights, target.dtype, target.tokenizer_dir);
   const std::vector<std::int64_t> shape = {layout.total};
   const std::array<model::TensorToWrite, 3> tensors = {{{"weights", shape, weights.values.data()},
                                                         {"moment1", shape, optimizer.moment1().data()},
                                                         {"moment2", shape, optimizer.moment2().data()}}};
-  model::write_safetensors(partial_path + kTensorFile, tensors, kernels::DType::f32);
+  model::write_safetensors(dir + kTensorFile, tensors, kernels::DType::f32);
   Json json = Json::object();
   json["version"] = kStateVersion;
   json["step"] = state.step;
   json["optimizer_steps"] = state.optimizer_steps;
   json["layout_hash"] = std::to_string(model::layout_hash(layout));
   json["extra"] = state.extra;
-  write_file_atomically(partial_path + kStateFile, json.dump(2) + "\n");
-  fs::remove_all(final_path, error);
-  fs::rename(partial_path, final_path, error);
-  if (error) throw UserError(concat("checkpoint: cannot write ", final_path, ": ", error.message()));
-  sync_directory(target.checkpoints_dir);
-  const auto complete = complete_checkpoints(target.checkpoints_dir);
-  for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < complete.size(); ++i) fs::remove_all(complete[i], error);
-  return final_path;
+  write_file_atomically(dir + kStateFile, json.dump(2) + "\n");
 }
 
-TrainerState load_checkpoint(const std::string& dir, const model::ParameterLayout& layout, model::Weights& weights, Optimizer& optimizer) {
+TrainerState read_checkpoint(const std::string& dir, const model::ParameterLayout& layout, model::Weights& weights, Optimizer& optimizer) {
   const std::string source = dir + kStateFile;
   const Json json = read_json_file(source);
   if (json.at("version").as_integer() != kStateVersion) {
@@ -108,8 +111,43 @@ TrainerState load_checkpoint(const std::string& dir, const model::ParameterLayou
   return state;
 }
 
+}  // namespace
+
+std::string save_checkpoint(const CheckpointTarget& target, const TrainerState& state, const model::ModelConfig& config,
+                            const model::ParameterLayout& layout, const model::Weights& weights, Optimizer& optimizer, std::int64_t keep) {
+  const std::string final_path = target.checkpoints_dir + "/" + checkpoint_name(state.step);
+  const std::string partial_path = concat(final_path, kPartial);
+  remove_partial(target.checkpoints_dir);
+  std::error_code error;
+  try {
+    write_checkpoint(partial_path, target, state, config, layout, weights, optimizer);
+    fs::rename(partial_path, final_path, error);
+    if (error) throw UserError(concat("checkpoint: expected to rename the folder, got \"", error.message(), "\" (", final_path, ")"));
+  } catch (...) {
+    remove_partial(target.checkpoints_dir);  // where there was no room it takes none
+    throw;
+  }
+  sync_directory(target.checkpoints_dir);
+  const auto complete = find_checkpoints(target.checkpoints_dir, "");
+  // An old one loses its name before its files: no kill leaves half of one that looks whole.
+  for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < complete.size(); ++i) {
+    fs::rename(complete[i], complete[i].string() + std::string(kPartial), error);
+  }
+  remove_partial(target.checkpoints_dir);
+  return final_path;
+}
+
+TrainerState load_checkpoint(const std::string& dir, const model::ParameterLayout& layout, model::Weights& weights, Optimizer& optimizer) {
+  try {
+    return read_checkpoint(dir, layout, weights, optimizer);
+  } catch (const UserError& error) {
+    throw UserError(concat("checkpoint: expected a whole one of this run, got: ", error.what(), " (", dir, ")"),
+                    "remove that folder to resume from the checkpoint before it");
+  }
+}
+
 std::string latest_checkpoint(const std::string& checkpoints_dir) {
-  const auto complete = complete_checkpoints(checkpoints_dir);
+  const auto complete = find_checkpoints(checkpoints_dir, "");
   return complete.empty() ? std::string() : complete.back().string();
 }
 

@@ -1,10 +1,10 @@
 #include "trainer/learner.h"
 
-#include <unistd.h>
-
 #include <chrono>
 #include <filesystem>
+#include <ios>
 #include <memory>
+#include <random>
 
 #include "core/errors.h"
 #include "core/interrupt.h"
@@ -30,25 +30,12 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 kernels::DType compute_dtype(ComputeType type) { return type == ComputeType::float32 ? kernels::DType::f32 : kernels::DType::bf16; }
 
-/// The folder where this host's workers read weights from: shared memory, named after the run; removed at the end.
-class SnapshotFolder {
- public:
-  explicit SnapshotFolder(const std::string& run_dir) {
-    const std::string base = ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : run_dir;
-    path_ = concat(base, "/longbow-", ::getuid(), "-", stable_hash(fs::absolute(run_dir).string()));
-    fs::create_directories(path_);
-    fs::permissions(path_, fs::perms::owner_all);
-  }
-  ~SnapshotFolder() {
-    std::error_code error;
-    fs::remove_all(path_, error);
-  }
-  SnapshotFolder(const SnapshotFolder&) = delete;
-  std::string weights() const { return path_ + "/weights.bin"; }
-
- private:
-  std::string path_;
-};
+/// Tells this learner from every other, the one that it resumes included: what went before may have gone another way.
+std::string fresh_run_id() {
+  std::random_device device;
+  const std::uint64_t number = std::uint64_t{device()} << 32 | device();
+  return concat("run-", std::hex, number);
+}
 
 /// Everything a run holds, in the order in which it must be torn down.
 class Run {
@@ -73,7 +60,8 @@ class Run {
   std::unique_ptr<Policy> reference_;
   Optimizer optimizer_;
   Scorer scorer_;
-  SnapshotFolder snapshots_;
+  const std::string run_id_ = fresh_run_id();
+  model::SnapshotPublisher snapshots_;
   LearnerServer server_;
   BatchCollector collector_;
   std::int64_t first_step_ = 0;
@@ -91,6 +79,13 @@ data::PromptSource make_source(const TrainRecipe& recipe, const data::Tokenizer&
   options.skip_bad_lines = recipe.data.skip_bad_lines;
   options.verl_reward = recipe.data.verl_reward;
   std::vector<data::Item> items = data::load_items(recipe.data.train, options);
+  const auto longest = static_cast<std::size_t>(data::CodecLimits{}.max_text_bytes);
+  for (const data::Item& item : items) {
+    const std::string& name = item.id.size() > longest ? item.id : item.task;
+    if (name.size() <= longest) continue;
+    throw UserError(
+        concat("data: expected ids and tasks of at most ", longest, " bytes, got one of ", name.size(), " ('", name.substr(0, 40), "…')"));
+  }
   data::PromptSourceConfig config;
   config.seed = recipe.seed;
   config.max_prompt_tokens = recipe.data.max_prompt_tokens;
@@ -104,12 +99,13 @@ LearnerServerOptions Run::server_options() const {
       recipe_.rollout.endpoint.empty() ? "ipc://" + fs::absolute(directory_.file("learner.sock")).string() : recipe_.rollout.endpoint;
   server.curve_secret_key_file = options_.curve_secret_key_file;
   server.curve_client_keys_file = options_.curve_client_keys_file;
-  server.run_id = concat(stable_hash(fs::absolute(directory_.path()).string()), "-", ::getpid());
+  server.run_id = run_id_;
   server.layout_hash = model::layout_hash(policy_.layout());
   server.compute_dtype = std::string(kernels::name_of(policy_.dtype()));
   server.vocab_size = policy_.config().vocab_size;
   server.lease_timeout_ms = recipe_.rollout.lease_timeout_ms;
   server.heartbeat_ms = recipe_.rollout.heartbeat_ms;
+  server.max_message_bytes = largest_group_bytes(recipe_);
   return server;
 }
 
@@ -124,7 +120,7 @@ Run::Run(ThreadPool& pool, const TrainRecipe& recipe, const LearnerOptions& opti
               recipe.activation_budget_mib << 20),
       optimizer_(pool, recipe.optimizer, policy_.layout()),
       scorer_(recipe, tokenizer_),
-      snapshots_(options.run_dir),
+      snapshots_(policy_.layout(), policy_.dtype(), stable_hash(run_id_)),
       server_(server_options()),
       collector_(recipe, tokenizer_.eos_id(), source_, server_, scorer_, options.on_wait) {
   directory_.store_recipe(config_to_json(recipe), options.resume);
@@ -152,8 +148,7 @@ void Run::resume() {
 
 void Run::publish(std::int64_t policy_version) {
   // Workers round to the compute type as the trainer does, so in that type they get all that they would use.
-  model::write_snapshot(pool_, snapshots_.weights(), policy_.layout(), policy_.weights().values.data(), policy_.dtype(), policy_version);
-  server_.publish(policy_version, snapshots_.weights());
+  server_.publish(policy_version, snapshots_.publish(pool_, policy_.weights().values.data(), policy_version));
 }
 
 void Run::save(std::int64_t steps_done) {
@@ -161,11 +156,6 @@ void Run::save(std::int64_t steps_done) {
   state.step = steps_done;
   state.optimizer_steps = optimizer_.steps_taken();
   state.extra["prompt_source"] = collector_.source_state_before(steps_done);
-  state.extra["policy_version"] = steps_done;
-  state.extra["seed"] = recipe_.seed;
-  const LeaseCounters leases = server_.statistics().leases;
-  state.extra["leases_granted"] = leases.granted;
-  state.extra["leases_reissued"] = leases.reissued;
   const CheckpointTarget target{directory_.checkpoints_path(), recipe_.model.path, policy_.dtype()};
   save_checkpoint(target, state, policy_.config(), policy_.layout(), policy_.weights(), optimizer_, recipe_.checkpoint.keep);
 }
@@ -223,7 +213,7 @@ Json Run::train() {
     }
   }
   if (saved_at != step && step > first_step_) save(step);
-  server_.finish();
+  server_.finish(2 * recipe_.rollout.heartbeat_ms);
   Json result = metrics_->result();
   result["steps"] = step;
   result["seconds"] = seconds_since(start_);

@@ -5,9 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <deque>
 #include <exception>
 #include <mutex>
@@ -22,8 +25,11 @@
 namespace longbow::trainer {
 namespace {
 
-constexpr std::int64_t kMaxMessageBytes = 256 << 20;
 constexpr std::int64_t kMaxChunkBytes = 4 << 20;
+constexpr int kMaxQueuedMessages = 64;    // to a worker that does not read them
+constexpr int kMaxReceivedMessages = 16;  // from a worker, before we have looked at them
+constexpr int kMaxLeasesAtOnce = 32;      // a worker with more free slots asks again
+constexpr int kMessagesARound = 256;      // then leases expire and the end of the run is noticed, however busy the peers are
 constexpr auto kPollInterval = std::chrono::milliseconds(50);
 constexpr std::int64_t kRetryMs = 20;
 
@@ -38,7 +44,9 @@ class SnapshotFile {
   SnapshotFile(std::string path, std::int64_t policy_version) : path_(std::move(path)), policy_version_(policy_version) {
     fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
     struct stat status {};
-    if (fd_ < 0 || ::fstat(fd_, &status) != 0) throw UserError(concat("weight snapshot: expected a readable file (", path_, ")"));
+    if (fd_ < 0 || ::fstat(fd_, &status) != 0) {
+      throw UserError(concat("weight snapshot: expected a readable file, got ", std::strerror(errno), " (", path_, ")"));
+    }
     bytes_ = status.st_size;
     (void)::flock(fd_, LOCK_SH | LOCK_NB);  // as any reader, so that its pages are not used again meanwhile
   }
@@ -82,6 +90,7 @@ class SnapshotFile {
 struct Peer {
   std::string worker_id;
   std::int64_t last_heard_ms = 0;
+  bool was_told_finished = false;
 };
 
 }  // namespace
@@ -97,8 +106,8 @@ struct LearnerServer::State {
   std::thread thread;
   std::atomic<bool> stopping{false};
 
-  mutable std::mutex mutex;  // guards everything below
-  std::condition_variable arrived;
+  mutable std::mutex mutex;         // guards everything below
+  std::condition_variable arrived;  // a group, a failure, or a peer that was told Finished
   LeaseTable leases;
   std::deque<data::Group> groups;
   SnapshotFile snapshot;
@@ -109,21 +118,27 @@ struct LearnerServer::State {
 
   void serve();
   void receive();
-  void send(const std::string& identity, const data::WireMessage& message);
+  bool send(const std::string& identity, const data::WireMessage& message);
   void answer(const std::string& identity, const data::WireMessage& message);
   void handle(const std::string& identity, Peer& peer, const data::LeaseRequest& request);
   void handle(const std::string& identity, Peer& peer, const data::GroupDone& done);
+  void handle(Peer& peer, const data::Decline& decline);
+  void stop_if_hopeless(std::uint64_t lease_id, const std::string& why);
+  bool is_alive(const Peer& peer) const { return peer.last_heard_ms >= now_ms() - 3 * options.heartbeat_ms; }
   std::optional<std::string> objection_to(const data::Hello& hello) const;
   void drop_silent_peers();
 };
 
-void LearnerServer::State::send(const std::string& identity, const data::WireMessage& message) {
+/// False when the peer has gone, or does not read: it got nothing.
+bool LearnerServer::State::send(const std::string& identity, const data::WireMessage& message) {
   const std::string bytes = data::encode_message(message);
   try {
-    socket.send(zmq::buffer(identity), zmq::send_flags::sndmore | zmq::send_flags::dontwait);
-    socket.send(zmq::buffer(bytes), zmq::send_flags::dontwait);
+    if (!socket.send(zmq::buffer(identity), zmq::send_flags::sndmore | zmq::send_flags::dontwait)) return false;
+    (void)socket.send(zmq::buffer(bytes), zmq::send_flags::dontwait);
+    return true;
   } catch (const zmq::error_t& error) {
-    if (error.num() != EHOSTUNREACH) throw;  // the peer has gone; its leases will time out
+    if (error.num() != EHOSTUNREACH) throw;
+    return false;
   }
 }
 
@@ -142,41 +157,66 @@ std::optional<std::string> LearnerServer::State::objection_to(const data::Hello&
 
 void LearnerServer::State::handle(const std::string& identity, Peer& peer, const data::LeaseRequest& request) {
   int granted = 0;
-  for (; granted < request.free_slots; ++granted) {
-    auto lease = leases.grant(peer.worker_id, snapshot.policy_version(), now_ms());
+  for (; granted < std::min(request.free_slots, kMaxLeasesAtOnce); ++granted) {
+    const auto lease = leases.grant(peer.worker_id, snapshot.policy_version(), now_ms());
     if (!lease) break;
-    send(identity, *lease);
+    if (!send(identity, *lease)) return leases.take_back(lease->lease_id);
   }
   if (granted == 0) send(identity, data::Wait{kRetryMs});
 }
 
 void LearnerServer::State::handle(const std::string& identity, Peer& peer, const data::GroupDone& done) {
   std::string why;
-  const auto verdict = leases.complete(done.group, options.vocab_size, &why);
+  const auto verdict = leases.complete(peer.worker_id, done.group, {options.vocab_size, snapshot.policy_version()}, &why);
   if (verdict == LeaseTable::Verdict::accepted) {
     groups.push_back(done.group);
     arrived.notify_all();
   } else if (verdict == LeaseTable::Verdict::refused) {
     log_warning(concat("group of worker ", peer.worker_id, " refused: ", why));
+    stop_if_hopeless(done.group.lease_id, why);
   }
   send(identity, data::Ack{done.group.lease_id, verdict == LeaseTable::Verdict::accepted});
+}
+
+void LearnerServer::State::handle(Peer& peer, const data::Decline& decline) {
+  log_warning(concat("worker ", peer.worker_id, " declined a prompt: ", decline.reason));
+  leases.decline(peer.worker_id, decline.lease_id);
+  stop_if_hopeless(decline.lease_id, decline.reason);
+}
+
+/// A prompt that no worker can answer would be waited for without end.
+void LearnerServer::State::stop_if_hopeless(std::uint64_t lease_id, const std::string& why) {
+  std::vector<std::string> workers;
+  for (const auto& [identity, peer] : peers) {
+    if (is_alive(peer)) workers.push_back(peer.worker_id);
+  }
+  if (failure || !leases.is_hopeless(lease_id, workers)) return;
+  failure = std::make_exception_ptr(
+      UserError(concat("rollout: expected one of ", workers.size(), " worker(s) to answer a prompt, got refusals only: ", why)));
+  arrived.notify_all();
 }
 
 void LearnerServer::State::answer(const std::string& identity, const data::WireMessage& message) {
   if (const auto* hello = std::get_if<data::Hello>(&message)) {
     if (auto objection = objection_to(*hello)) {
       log_warning(concat("worker refused: ", *objection));
-      return send(identity, data::Refuse{*objection});
+      send(identity, data::Refuse{*objection});
+      return;
     }
+    if (snapshot.path().empty()) return;                 // no weights yet
     for (auto it = peers.begin(); it != peers.end();) {  // the same worker after a reconnect
       it = it->second.worker_id == hello->worker_id && it->first != identity ? peers.erase(it) : std::next(it);
     }
     peers[identity] = {hello->worker_id, now_ms()};
-    return send(identity, data::Welcome{options.run_id, snapshot.policy_version(), snapshot.path(), snapshot.bytes(),
-                                        options.lease_timeout_ms, options.heartbeat_ms});
+    send(identity, data::Welcome{options.run_id, snapshot.policy_version(), snapshot.path(), snapshot.bytes(), options.lease_timeout_ms,
+                                 options.heartbeat_ms});
+    return;
   }
   const auto found = peers.find(identity);
-  if (found == peers.end()) return send(identity, data::Refuse{"hello: expected first, got another message"});
+  if (found == peers.end()) {
+    send(identity, data::Refuse{"hello: expected first, got another message"});
+    return;
+  }
   Peer& peer = found->second;
   peer.last_heard_ms = now_ms();
   if (std::get_if<data::Goodbye>(&message)) {
@@ -185,14 +225,20 @@ void LearnerServer::State::answer(const std::string& identity, const data::WireM
     return;
   }
   if (const auto* done = std::get_if<data::GroupDone>(&message)) return handle(identity, peer, *done);
-  if (finished) return send(identity, data::Finished{});
-  if (const auto* request = std::get_if<data::LeaseRequest>(&message)) return handle(identity, peer, *request);
-  if (const auto* heartbeat = std::get_if<data::Heartbeat>(&message)) {
+  if (const auto* decline = std::get_if<data::Decline>(&message)) return handle(peer, *decline);
+  if (finished) {
+    peer.was_told_finished = send(identity, data::Finished{});
+    arrived.notify_all();
+  } else if (const auto* request = std::get_if<data::LeaseRequest>(&message)) {
+    handle(identity, peer, *request);
+  } else if (const auto* heartbeat = std::get_if<data::Heartbeat>(&message)) {
     leases.extend(peer.worker_id, heartbeat->lease_ids, now_ms());
-    return send(identity, data::Status{snapshot.policy_version()});
+    send(identity, data::Status{snapshot.policy_version()});
+  } else if (const auto* wanted = std::get_if<data::WeightsRequest>(&message)) {
+    send(identity, snapshot.chunk(*wanted));
+  } else {
+    send(identity, data::Refuse{"message: expected a worker's, got a learner's"});
   }
-  if (const auto* request = std::get_if<data::WeightsRequest>(&message)) return send(identity, snapshot.chunk(*request));
-  send(identity, data::Refuse{"message: expected a worker's, got a learner's"});
 }
 
 void LearnerServer::State::drop_silent_peers() {
@@ -203,7 +249,7 @@ void LearnerServer::State::drop_silent_peers() {
 void LearnerServer::State::receive() {
   zmq::message_t identity_frame;
   zmq::message_t payload;
-  while (socket.recv(identity_frame, zmq::recv_flags::dontwait)) {
+  for (int i = 0; i < kMessagesARound && socket.recv(identity_frame, zmq::recv_flags::dontwait); ++i) {
     int frames = 1;
     while (socket.get(zmq::sockopt::rcvmore)) {
       (void)socket.recv(payload, zmq::recv_flags::none);
@@ -224,9 +270,13 @@ void LearnerServer::State::receive() {
 void LearnerServer::State::serve() {
   try {
     while (!stopping) {
-      zmq::pollitem_t item{socket.handle(), 0, ZMQ_POLLIN, 0};
-      zmq::poll(&item, 1, kPollInterval);
-      if (item.revents & ZMQ_POLLIN) receive();
+      try {
+        zmq::pollitem_t item{socket.handle(), 0, ZMQ_POLLIN, 0};
+        zmq::poll(&item, 1, kPollInterval);
+        if (item.revents & ZMQ_POLLIN) receive();
+      } catch (const zmq::error_t& error) {
+        if (error.num() != EINTR) throw;  // a signal that this thread happened to take
+      }
       const std::lock_guard lock(mutex);
       if (const int expired = leases.expire(now_ms())) log_warning(concat(expired, " lease(s) timed out and were queued again"));
       drop_silent_peers();
@@ -243,13 +293,16 @@ LearnerServer::LearnerServer(LearnerServerOptions options) : state_(std::make_un
   if (!state.options.curve_client_keys_file.empty()) state.gate.emplace(state.context, state.options.curve_client_keys_file);
   data::configure_server_socket(state.socket, state.options.endpoint, state.options.curve_secret_key_file,
                                 state.options.curve_client_keys_file);
-  state.socket.set(zmq::sockopt::maxmsgsize, kMaxMessageBytes);
+  state.socket.set(zmq::sockopt::maxmsgsize, state.options.max_message_bytes);
+  state.socket.set(zmq::sockopt::rcvhwm, kMaxReceivedMessages);
+  state.socket.set(zmq::sockopt::sndhwm, kMaxQueuedMessages);
   state.socket.set(zmq::sockopt::linger, 500);
   state.socket.set(zmq::sockopt::router_mandatory, true);
   try {
     state.socket.bind(state.options.endpoint);
   } catch (const zmq::error_t& error) {
-    throw UserError(concat("learner: cannot bind ", state.options.endpoint, ": ", error.what()));
+    throw UserError(concat("learner: expected an endpoint to bind, got ", error.what(), " (", state.options.endpoint, ")"),
+                    error.num() == ENAMETOOLONG ? "name a shorter one with /rollout/endpoint, such as tcp://127.0.0.1:*" : "");
   }
   state.bound_endpoint = state.socket.get(zmq::sockopt::last_endpoint);
   state.thread = std::thread([&state] { state.serve(); });
@@ -293,17 +346,20 @@ void LearnerServer::forget_before(std::int64_t step) {
   state_->leases.forget_before(step);
 }
 
-void LearnerServer::finish() {
-  const std::lock_guard lock(state_->mutex);
+void LearnerServer::finish(std::int64_t timeout_ms) {
+  std::unique_lock lock(state_->mutex);
   state_->finished = true;
+  state_->arrived.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] {
+    const auto is_done = [&](const auto& entry) { return entry.second.was_told_finished || !state_->is_alive(entry.second); };
+    return state_->failure || std::all_of(state_->peers.begin(), state_->peers.end(), is_done);
+  });
 }
 
 LearnerServer::Statistics LearnerServer::statistics() const {
   const std::lock_guard lock(state_->mutex);
   Statistics statistics;
   statistics.leases = state_->leases.counters();
-  const std::int64_t recently = now_ms() - 3 * state_->options.heartbeat_ms;
-  for (const auto& [identity, peer] : state_->peers) statistics.workers += peer.last_heard_ms >= recently ? 1 : 0;
+  for (const auto& [identity, peer] : state_->peers) statistics.workers += state_->is_alive(peer) ? 1 : 0;
   statistics.bad_messages = state_->bad_messages;
   statistics.pending = state_->leases.num_pending();
   statistics.leased = state_->leases.num_leased();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "trainer/lease_table.h"
+#include "trainer/recipe.h"
 
 namespace longbow::trainer {
 
@@ -22,6 +23,7 @@ struct LearnerServerOptions {
   int vocab_size = 0;
   std::int64_t lease_timeout_ms = 120'000;
   std::int64_t heartbeat_ms = 2'000;
+  std::int64_t max_message_bytes = kMaxGroupBytes;  // from a worker; a longer one ends its connection
 };
 
 class LearnerServer {
@@ -34,7 +36,8 @@ class LearnerServer {
   /// The endpoint as bound (a port of 0 resolved).
   std::string endpoint() const;
 
-  /// Announces new weights; `snapshot_path` holds them for workers on this host, and is served in chunks to others.
+  /// Announces new weights; `snapshot_path` holds them for workers on this host, and is served in chunks to others. Workers that come
+  /// before the first are not answered yet: they greet again.
   void publish(std::int64_t policy_version, const std::string& snapshot_path);
 
   /// Queues prompts for the workers.
@@ -47,8 +50,8 @@ class LearnerServer {
   void reissue(std::int64_t step, std::int64_t prompt_idx, std::int64_t min_policy_version);
   void forget_before(std::int64_t step);
 
-  /// From now on every request is answered with Finished.
-  void finish();
+  /// From now on every request is answered with Finished. Waits until each worker heard from lately was told so, at most `timeout_ms`.
+  void finish(std::int64_t timeout_ms);
 
   struct Statistics {
     LeaseCounters leases;

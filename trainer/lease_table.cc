@@ -7,11 +7,20 @@
 
 namespace longbow::trainer {
 
-std::optional<std::string> find_defect(const data::Group& group, const LeaseRequestItem& asked, int vocab_size) {
+namespace {
+
+constexpr int kMaxFailures = 3;  // of one worker at one prompt
+
+}  // namespace
+
+std::optional<std::string> find_defect(const data::Group& group, const LeaseRequestItem& asked, const AnswerLimits& limits) {
   if (group.prompt.step != asked.prompt.step || group.prompt.prompt_idx != asked.prompt.prompt_idx) {
     return concat("prompt: expected number ", asked.prompt.prompt_idx, " of step ", asked.prompt.step, ", got ", group.prompt.prompt_idx,
                   " of step ",
                   group.prompt.step);  // an answer to an earlier incarnation's lease of the same id
+  }
+  if (group.prompt.item_id != asked.prompt.item_id || group.prompt.task != asked.prompt.task) {
+    return concat("prompt: expected item '", asked.prompt.item_id, "' of task '", asked.prompt.task, "', got another");
   }
   if (group.prompt.tokens != asked.prompt.tokens) return "prompt: expected the leased tokens, got others";
   if (static_cast<std::int64_t>(group.completions.size()) != asked.group_size) {
@@ -29,8 +38,11 @@ std::optional<std::string> find_defect(const data::Group& group, const LeaseRequ
     if (completion.min_policy_version < asked.min_policy_version) {
       return concat("policy_version: expected at least ", asked.min_policy_version, ", got ", completion.min_policy_version);
     }
+    if (completion.max_policy_version > limits.newest_policy_version) {
+      return concat("policy_version: expected at most ", limits.newest_policy_version, ", got ", completion.max_policy_version);
+    }
     for (std::int32_t token : completion.tokens) {
-      if (token < 0 || token >= vocab_size) return concat("token id: expected 0 to ", vocab_size - 1, ", got ", token);
+      if (token < 0 || token >= limits.vocab_size) return concat("token id: expected 0 to ", limits.vocab_size - 1, ", got ", token);
     }
     for (float logprob : completion.rollout_logprobs) {
       if (!std::isfinite(logprob) || logprob > 1e-3f) return concat("rollout_logprobs: expected finite values <= 0, got ", logprob);
@@ -41,13 +53,14 @@ std::optional<std::string> find_defect(const data::Group& group, const LeaseRequ
 
 void LeaseTable::add(LeaseRequestItem item) {
   const Key key{item.prompt.step, item.prompt.prompt_idx};
-  const bool added = entries_.emplace(key, Entry{std::move(item), State::pending, 0, "", 0}).second;
+  const bool added = entries_.emplace(key, Entry{std::move(item), State::pending, 0, "", 0, {}}).second;
   LONGBOW_CHECK(added);
 }
 
 std::optional<data::Lease> LeaseTable::grant(const std::string& worker, std::int64_t policy_version, std::int64_t now_ms) {
   for (auto& [key, entry] : entries_) {
     if (entry.state != State::pending || entry.item.min_policy_version > policy_version) continue;
+    if (const auto failed = entry.failures.find(worker); failed != entry.failures.end() && failed->second >= kMaxFailures) continue;
     entry.state = State::leased;
     entry.lease_id = next_lease_id_++;
     entry.worker = worker;
@@ -65,35 +78,65 @@ std::optional<data::Lease> LeaseTable::grant(const std::string& worker, std::int
   return std::nullopt;
 }
 
-LeaseTable::Verdict LeaseTable::complete(const data::Group& group, int vocab_size, std::string* why) {
-  const auto lease = leases_.find(group.lease_id);
-  if (lease == leases_.end()) {
+LeaseTable::Entry* LeaseTable::find(std::uint64_t lease_id) {
+  const auto lease = leases_.find(lease_id);
+  return lease == leases_.end() ? nullptr : &entries_.at(lease->second);
+}
+
+LeaseTable::Verdict LeaseTable::complete(const std::string& worker, const data::Group& group, const AnswerLimits& limits,
+                                         std::string* why) {
+  Entry* entry = find(group.lease_id);
+  if (entry == nullptr) {
     ++counters_.refused;
     *why = "lease: this run granted none of that id, or its step is over";
     return Verdict::refused;
   }
-  Entry& entry = entries_.at(lease->second);
-  if (entry.state == State::done) {
+  if (entry->state == State::done) {
     ++counters_.duplicates;
     return Verdict::duplicate;
   }
-  if (auto defect = find_defect(group, entry.item, vocab_size)) {
+  if (auto defect = find_defect(group, entry->item, limits)) {
     ++counters_.refused;
+    ++entry->failures[worker];
     *why = *defect;
-    if (entry.lease_id == group.lease_id) make_pending(entry);
+    if (entry->lease_id == group.lease_id) make_pending(*entry);
     return Verdict::refused;
   }
-  entry.state = State::done;
+  entry->state = State::done;
   ++counters_.completed;
   return Verdict::accepted;
 }
 
+void LeaseTable::decline(const std::string& worker, std::uint64_t lease_id) {
+  Entry* entry = find(lease_id);
+  if (entry == nullptr || entry->state == State::done) return;
+  ++counters_.declined;
+  entry->failures[worker] = kMaxFailures;
+  if (entry->lease_id == lease_id) make_pending(*entry);
+}
+
+void LeaseTable::take_back(std::uint64_t lease_id) {
+  Entry* entry = find(lease_id);
+  LONGBOW_CHECK(entry != nullptr);
+  make_pending(*entry);
+  ++counters_.reissued;
+}
+
+bool LeaseTable::is_hopeless(std::uint64_t lease_id, const std::vector<std::string>& workers) const {
+  const auto lease = leases_.find(lease_id);
+  if (lease == leases_.end()) return false;
+  const Entry& entry = entries_.at(lease->second);
+  return entry.state != State::done && std::all_of(workers.begin(), workers.end(), [&](const std::string& worker) {
+           const auto failed = entry.failures.find(worker);
+           return failed != entry.failures.end() && failed->second >= kMaxFailures;
+         });
+}
+
 void LeaseTable::extend(const std::string& worker, const std::vector<std::uint64_t>& lease_ids, std::int64_t now_ms) {
   for (std::uint64_t lease_id : lease_ids) {
-    const auto lease = leases_.find(lease_id);
-    if (lease == leases_.end()) continue;
-    Entry& entry = entries_.at(lease->second);
-    if (entry.state == State::leased && entry.lease_id == lease_id && entry.worker == worker) entry.deadline_ms = now_ms + timeout_ms_;
+    Entry* entry = find(lease_id);
+    if (entry == nullptr) continue;
+    if (entry->state == State::leased && entry->lease_id == lease_id && entry->worker == worker) entry->deadline_ms = now_ms + timeout_ms_;
   }
 }
 

@@ -81,21 +81,8 @@ double token_weight(Aggregation aggregation, const BatchDenominator& denominator
 
 void validate(const LossConfig& config) {
   if (config.dual_clip > 0 && config.dual_clip <= 1) {
-    throw UserError(concat("dual_clip: expected 0 (off) or a value above 1, got ", config.dual_clip));
+    throw UserError(concat("/algorithm/loss/dual_clip: expected 0 (off) or a value above 1, got ", config.dual_clip));
   }
-}
-
-void LossSums::add(const LossSums& other) {
-  loss += other.loss;
-  tokens += other.tokens;
-  clipped += other.clipped;
-  approx_kl += other.approx_kl;
-  ref_kl += other.ref_kl;
-  mismatch_kl += other.mismatch_kl;
-  max_abs_mismatch = std::max(max_abs_mismatch, other.max_abs_mismatch);
-  corrected += other.corrected;
-  max_ratio = std::max(max_ratio, other.max_ratio);
-  min_ratio = std::min(min_ratio, other.min_ratio);
 }
 
 void completion_loss(const LossConfig& config, const CompletionTerms& terms, const BatchDenominator& denominator,

@@ -81,8 +81,6 @@ struct LossSums {
   double corrected = 0;  // tokens whose mismatch weight was capped or dropped
   double max_ratio = 0;
   double min_ratio = 1e30;
-
-  void add(const LossSums& other);
 };
 
 /// Adds the completion's loss to `sums` and writes dlogprobs[t] = d(loss)/d(logprobs[t]). Log-ratios are clamped to ±20.

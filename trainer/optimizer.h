@@ -13,6 +13,8 @@ namespace longbow::trainer {
 
 enum class Schedule { constant, linear, cosine };
 
+inline constexpr double kMaxBeta = 0.999999;  // at 1 the bias correction divides by 0; nearer to it, single precision does
+
 struct OptimizerConfig {
   double learning_rate = 1e-6;
   double beta1 = 0.9;
@@ -27,9 +29,9 @@ struct OptimizerConfig {
   template <class Visitor>
   void visit(Visitor& v) {
     v.field("learning_rate", learning_rate, {.help = "Peak learning rate.", .min = 0, .max = 1});
-    v.field("beta1", beta1, {.help = "AdamW's decay of the first moment.", .min = 0, .max = 1});
-    v.field("beta2", beta2, {.help = "AdamW's decay of the second moment.", .min = 0, .max = 1});
-    v.field("eps", eps, {.help = "AdamW's denominator floor.", .min = 0, .max = 1});
+    v.field("beta1", beta1, {.help = "AdamW's decay of the first moment; below 1.", .min = 0, .max = kMaxBeta});
+    v.field("beta2", beta2, {.help = "AdamW's decay of the second moment; below 1.", .min = 0, .max = kMaxBeta});
+    v.field("eps", eps, {.help = "AdamW's denominator floor; weights without a gradient are divided by it.", .min = 1e-30, .max = 1});
     v.field("weight_decay", weight_decay,
             {.help = "Decoupled weight decay, of matrices only (norm weights are spared).", .min = 0, .max = 1});
     v.field("max_grad_norm", max_grad_norm, {.help = "Gradients are scaled down to this global L2 norm; 0 turns clipping off.", .min = 0});

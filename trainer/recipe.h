@@ -14,6 +14,9 @@
 
 namespace longbow::trainer {
 
+/// The longest message that a learner takes from a worker.
+inline constexpr std::int64_t kMaxGroupBytes = std::int64_t{256} << 20;
+
 enum class ComputeType { float32, bfloat16 };
 
 struct ModelSection {
@@ -199,8 +202,11 @@ struct TrainRecipe {
   }
 };
 
+/// Upper bound of a finished group on the wire.
+std::int64_t largest_group_bytes(const TrainRecipe& recipe);
+
 /// Checks what a single field's range cannot: truncated sampling in training, mini_batches against prompts, overlong settings,
-/// dual_clip. Throws UserError.
+/// dual_clip, settings that would be ignored, groups too large to be handed over. Throws UserError.
 void validate(const TrainRecipe& recipe);
 
 }  // namespace longbow::trainer

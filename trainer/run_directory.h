@@ -10,8 +10,12 @@ namespace longbow::trainer {
 
 class RunDirectory {
  public:
-  /// Creates `path`, or opens it when `resume`. Throws UserError when a run is already there and `resume` is false.
+  /// Creates `path`, or opens it when `resume`, for as long as this lives alone. Throws UserError when a run is already there and `resume`
+  /// is false, or another process is at work on it.
   RunDirectory(std::string path, bool resume);
+  ~RunDirectory();
+  RunDirectory(const RunDirectory&) = delete;
+  RunDirectory& operator=(const RunDirectory&) = delete;
 
   const std::string& path() const { return path_; }
   std::string checkpoints_path() const { return path_ + "/checkpoints"; }
@@ -25,6 +29,7 @@ class RunDirectory {
 
  private:
   std::string path_;
+  int lock_ = -1;
 };
 
 }  // namespace longbow::trainer

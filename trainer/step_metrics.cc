@@ -1,10 +1,14 @@
 #include "trainer/step_metrics.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <utility>
 
+#include "core/atomic_file.h"
 #include "core/errors.h"
 #include "core/line_reader.h"
 
@@ -43,6 +47,14 @@ std::map<std::string, TaskTotals> totals_by_task(const CollectedBatch& batch, Ta
     }
   }
   return tasks;
+}
+
+/// Cuts the samples to those of steps before `first_step`.
+void cut_samples(const std::string& path, std::int64_t first_step) {
+  if (!std::filesystem::exists(path)) return;
+  const std::string text = read_file(path);
+  const std::size_t kept = internal::lines_until(text, first_step - 1);
+  if (kept < text.size()) write_file_atomically(path, std::string_view(text).substr(0, kept));
 }
 
 double mean(double sum, std::int64_t count) { return count > 0 ? sum / static_cast<double>(count) : 0.0; }
@@ -95,6 +107,7 @@ Json step_metrics(const CollectedBatch& batch, const StepReport& report, const L
   metrics["leases"]["reissued"] = server.leases.reissued;
   metrics["leases"]["duplicates"] = server.leases.duplicates;
   metrics["leases"]["refused"] = server.leases.refused;
+  metrics["leases"]["declined"] = server.leases.declined;
   metrics["workers"] = server.workers;
   metrics["time"]["rollout_s"] = times.rollout_seconds;
   metrics["time"]["reward_s"] = all.reward_ms / 1000;
@@ -114,6 +127,7 @@ Json step_metrics(const CollectedBatch& batch, const StepReport& report, const L
 
 StepMetrics::StepMetrics(const std::string& run_dir, std::int64_t first_step, std::int64_t total_steps, bool quiet)
     : run_dir_(run_dir), writer_(run_dir, first_step - 1) {
+  cut_samples(run_dir + "/samples.jsonl", first_step);
   if (!quiet) progress_ = std::make_unique<Progress>("train", total_steps, "steps", first_step);
 }
 
@@ -129,7 +143,8 @@ void StepMetrics::write(std::int64_t step, const CollectedBatch& batch, const St
 }
 
 void StepMetrics::write_samples(std::int64_t step, const CollectedBatch& batch) {
-  std::ofstream out(run_dir_ + "/samples.jsonl", std::ios::app);
+  const std::string path = run_dir_ + "/samples.jsonl";
+  std::ofstream out(path, std::ios::app);
   std::map<std::string, bool> shown;
   for (const GroupScore& score : batch.groups) {  // the first group of each task
     const data::Group& group = score.scored.group;
@@ -146,7 +161,7 @@ void StepMetrics::write_samples(std::int64_t step, const CollectedBatch& batch) 
       out << sample.dump() << "\n";
     }
   }
-  if (!out.flush()) throw UserError(concat("samples: cannot write ", run_dir_, "/samples.jsonl"));
+  if (!out.flush()) throw UserError(concat("samples: expected room for a step's, got \"", std::strerror(errno), "\" (", path, ")"));
 }
 
 Json StepMetrics::result() const {

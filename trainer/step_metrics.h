@@ -29,7 +29,7 @@ Json step_metrics(const CollectedBatch& batch, const StepReport& report, const L
 
 class StepMetrics {
  public:
-  /// Opens the run's metric files for steps from `first_step` on.
+  /// Opens the run's metric files for steps from `first_step` on; what they hold of these and later ones, from before a resume, is cut off.
   StepMetrics(const std::string& run_dir, std::int64_t first_step, std::int64_t total_steps, bool quiet);
 
   void write(std::int64_t step, const CollectedBatch& batch, const StepReport& report, const LearnerServer::Statistics& server,

@@ -59,7 +59,8 @@ std::vector<WireMessage> example_messages() {
           WeightsChunk{18, 1 << 20, 1 << 22, std::string("\0\1\2\xFF", 4)},
           Goodbye{},
           Finished{},
-          Refuse{"old version"}};
+          Refuse{"old version"},
+          Decline{9, "KV cache: too small"}};
 }
 
 std::string error_of(std::string_view bytes, const CodecLimits& limits = {}) {
@@ -132,7 +133,7 @@ TEST(Codec, RefusalsSayWhatIsWrong) {
   EXPECT_EQ(error_of(sealed(version)), "message: expected wire format version 2, got 1");
   EXPECT_NE(error_of(damaged).find("checksum"), std::string::npos);
   EXPECT_NE(error_of(good.substr(0, good.size() - 1)).find("payload"), std::string::npos);
-  EXPECT_EQ(error_of(sealed(kind)), "message: expected a kind from 16 to 29, got 99");
+  EXPECT_EQ(error_of(sealed(kind)), "message: expected a kind from 16 to 30, got 99");
   EXPECT_EQ(error_of(sealed(good.substr(0, good.size() - 3))),
             concat("lease message: min_policy_version: expected 8 bytes, got the 5 that are left (at byte ", good.size() - 8, ")"));
   EXPECT_NE(error_of(sealed(good + "x")).find("1 more bytes"), std::string::npos);

@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <deque>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <set>
 #include <thread>
 
@@ -30,7 +32,7 @@ class WorkerTest : public testing::Test {
     std::ofstream(dir_ / "config.json") << model::model_config_to_json(tiny_.config, "float32").dump(1);
     endpoint_ = concat("ipc://", (dir_ / "wire").string());
     config_.model_path = dir_.string();
-    config_.silence_ms = 400;
+    config_.silence_ms = 4'000;
     config_.give_up_ms = 20'000;
     config_.resend_ms = 50;
     config_.kv_budget_mib = 64;
@@ -58,10 +60,10 @@ class WorkerTest : public testing::Test {
     if (thread_.joinable()) thread_.join();
   }
 
-  std::string snapshot(std::int64_t version, const model::Weights& weights) {
-    const std::string path = (dir_ / concat("weights-", version)).string();
-    model::write_snapshot(tiny_.pool, path, tiny_.layout, weights.values.data(), kernels::DType::f32, version);
-    return path;
+  /// Publishes a version, as the learner of run `run_id`; the path serves until the test ends.
+  std::string snapshot(std::int64_t version, const model::Weights& weights, const std::string& run_id = "run") {
+    auto& publisher = publishers_.emplace_back(tiny_.layout, kernels::DType::f32, stable_hash(run_id));
+    return publisher.publish(tiny_.pool, weights.values.data(), version);
   }
   data::Welcome welcome(std::int64_t version, const std::string& path, const std::string& run_id = "run") {
     return {run_id, version, path, static_cast<std::int64_t>(std::filesystem::file_size(path)), 10'000, 50};
@@ -93,6 +95,7 @@ class WorkerTest : public testing::Test {
   }
 
   TinyModel tiny_;
+  std::deque<model::SnapshotPublisher> publishers_;
   std::filesystem::path dir_;
   std::string endpoint_;
   WorkerConfig config_;
@@ -172,6 +175,7 @@ TEST_F(WorkerTest, GivesUpWithoutALearner) {
 }
 
 TEST_F(WorkerTest, GreetsASilentLearnerAgain) {
+  config_.silence_ms = 400;
   FakeLearner learner(endpoint_);
   start_worker();
   greet(learner);
@@ -183,6 +187,7 @@ TEST_F(WorkerTest, GreetsASilentLearnerAgain) {
 
 TEST_F(WorkerTest, HandsItsGroupsToARestartedLearner) {
   data::Group first;
+  config_.silence_ms = 400;
   {
     FakeLearner learner(endpoint_);
     start_worker();
@@ -202,6 +207,7 @@ TEST_F(WorkerTest, HandsItsGroupsToARestartedLearner) {
 }
 
 TEST_F(WorkerTest, OffersNothingToAnotherRun) {
+  config_.silence_ms = 400;
   {
     FakeLearner learner(endpoint_);
     start_worker();
@@ -212,7 +218,7 @@ TEST_F(WorkerTest, OffersNothingToAnotherRun) {
   }
   FakeLearner other(endpoint_);
   other.expect<data::Hello>();
-  other.send(welcome(0, snapshot(0, tiny_.weights), "another run"));
+  other.send(welcome(0, snapshot(0, tiny_.weights, "another run"), "another run"));
   EXPECT_FALSE(other.wait_for<data::GroupDone>(300));
 }
 
@@ -286,6 +292,63 @@ TEST_F(WorkerTest, ALeaseForNewerWeightsWaitsForThem) {
   learner.policy_version = 1;
   learner.send(welcome(1, snapshot(1, newer.weights)));
   expect_same_answer(learner.expect<data::GroupDone>().group, expected_group(newer, 6));
+}
+
+TEST_F(WorkerTest, AsksAgainWhenAnAnswerWasLostThoughTheLearnerLives) {
+  config_.silence_ms = 1'000;
+  TinyModel newer(1, 2);
+  FakeLearner learner(endpoint_);
+  start_worker();
+  greet(learner);
+  learner.expect<data::LeaseRequest>();  // never answered; heartbeats are
+  greet(learner);
+  learner.expect<data::LeaseRequest>();
+  learner.send(data::Wait{20});
+  learner.policy_version = 1;
+  learner.expect<data::Hello>();  // where are the new weights? never answered either
+  learner.expect<data::Hello>();
+  learner.send(welcome(1, snapshot(1, newer.weights)));
+  learner.expect<data::LeaseRequest>();
+  learner.send(lease(5, 1));
+  expect_same_answer(learner.expect<data::GroupDone>().group, expected_group(newer, 5));
+}
+
+TEST_F(WorkerTest, DeclinesWhatItCannotDoAndGoesOn) {
+  FakeLearner learner(endpoint_);
+  start_worker();
+  greet(learner);
+  learner.expect<data::LeaseRequest>();
+  data::Lease huge = lease(8);
+  huge.sampling.max_completion_tokens = 1 << 20;
+  learner.send(huge);
+  const auto decline = learner.expect<data::Decline>();
+  EXPECT_EQ(decline.lease_id, 8u);
+  EXPECT_THAT(decline.reason, HasSubstr("KV cache: a prompt of 40 tokens"));
+  data::Lease endless = lease(9);
+  endless.sampling.max_completion_tokens = std::numeric_limits<std::int32_t>::max();
+  endless.group_size = 4096;
+  learner.send(endless);  // whose cache has no size in 64 bits
+  EXPECT_THAT(learner.expect<data::Decline>().reason, HasSubstr("expected max_completion_tokens in [1, 1048576]"));
+  learner.send(lease(10));
+  expect_same_answer(learner.expect<data::GroupDone>().group, expected_group(tiny_, 10));
+}
+
+TEST_F(WorkerTest, BelievesNoSnapshotOfAnotherLearnerOrAnOlderVersion) {
+  TinyModel other(1, 2);
+  FakeLearner learner(endpoint_);
+  start_worker();
+  learner.expect<data::Hello>();
+  learner.send(welcome(0, snapshot(0, other.weights, "an earlier run")));
+  learner.expect<data::WeightsRequest>();  // over the wire instead
+  learner.send(data::Refuse{"weights: expected a request for version 1, got 0"});
+  learner.expect<data::Hello>();
+  learner.send(welcome(1, snapshot(0, other.weights)));
+  learner.expect<data::WeightsRequest>();
+  learner.send(data::Refuse{"weights: expected a request for version 2, got 1"});
+  greet(learner);
+  learner.expect<data::LeaseRequest>();
+  learner.send(lease(11));
+  expect_same_answer(learner.expect<data::GroupDone>().group, expected_group(tiny_, 11));
 }
 
 class ChunkedWeights : public WorkerTest {

@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <thread>
 #include <zmq.hpp>
 
 #include "core/errors.h"
@@ -64,6 +66,7 @@ class LearnerServerTest : public testing::Test {
     options.vocab_size = 100;
     options.lease_timeout_ms = 400;
     options.heartbeat_ms = 50;
+    options.max_message_bytes = 1 << 16;
     server_ = std::make_unique<LearnerServer>(options);
     server_->publish(3, (folder_ / "weights").string());
   }
@@ -190,9 +193,108 @@ TEST_F(LearnerServerTest, SurvivesGarbageAndGoesOnServing) {
 
 TEST_F(LearnerServerTest, AnswersFinishedAtTheEnd) {
   Peer peer = connected();
-  server_->finish();
+  std::thread last_words([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    peer.send(data::LeaseRequest{1});
+    peer.expect<data::Finished>();
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  server_->finish(20'000);  // waits until the worker knows
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(15));
+  last_words.join();
+}
+
+TEST_F(LearnerServerTest, TheEndWaitsForNobodyWhoIsSilent) {
+  Peer peer = connected();
+  const auto begin = std::chrono::steady_clock::now();
+  server_->finish(100);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+}
+
+TEST_F(LearnerServerTest, APromptThatNobodyCanAnswerEndsTheRun) {
+  server_->submit(one_prompt());
+  Peer small = connected("small"), large = connected("large");
+  small.send(data::LeaseRequest{1});
+  const auto first = small.expect<data::Lease>();
+  small.send(data::Decline{first.lease_id, "KV cache: needs 9 MiB"});
+  small.send(data::LeaseRequest{1});
+  small.expect<data::Wait>();  // not the same again
+  large.send(data::LeaseRequest{1});
+  const auto second = large.expect<data::Lease>();
+  EXPECT_FALSE(server_->take(20));
+  small.send(data::Heartbeat{});
+  small.expect<data::Status>();
+  large.send(data::Decline{second.lease_id, "KV cache: needs 9 MiB"});
+  EXPECT_THROW(
+      {
+        try {
+          server_->take(5000);
+        } catch (const UserError& error) {
+          EXPECT_NE(std::string(error.what()).find("refusals only: KV cache: needs 9 MiB"), std::string::npos) << error.what();
+          throw;
+        }
+      },
+      UserError);
+}
+
+TEST_F(LearnerServerTest, ASignalTakenByItsThreadDoesNotEndIt) {
+  struct sigaction action {
+  }, before{};
+  action.sa_handler = [](int) {};
+  ::sigaction(SIGUSR1, &action, &before);
+  sigset_t set, old;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR1);
+  ::pthread_sigmask(SIG_BLOCK, &set, &old);  // so that the server's thread takes it
+  for (int i = 0; i < 20; ++i) {
+    ::kill(::getpid(), SIGUSR1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  EXPECT_NO_THROW(server_->take(10));
+  Peer peer = connected();
   peer.send(data::LeaseRequest{1});
-  peer.expect<data::Finished>();
+  peer.expect<data::Wait>();
+  ::pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  ::sigaction(SIGUSR1, &before, nullptr);
+}
+
+TEST_F(LearnerServerTest, AMessageLargerThanAnyGroupEndsTheConnection) {
+  Peer peer = connected();
+  peer.send_bytes(std::string((1 << 16) + 1, 'x'));
+  EXPECT_FALSE(peer.receive(300));
+  EXPECT_EQ(server_->statistics().bad_messages, 0);  // it was never taken in
+}
+
+TEST_F(LearnerServerTest, AWorkerWithManySlotsGetsItsLeasesInPortions) {
+  std::vector<LeaseRequestItem> items;
+  for (int i = 0; i < 40; ++i) {
+    items.push_back(one_prompt().front());
+    items.back().prompt.prompt_idx = i;
+  }
+  server_->submit(std::move(items));
+  Peer peer = connected();
+  peer.send(data::LeaseRequest{2'000'000'000});
+  for (int i = 0; i < 32; ++i) peer.expect<data::Lease>();
+  EXPECT_EQ(server_->statistics().leased, 32);
+  peer.send(data::LeaseRequest{2'000'000'000});
+  for (int i = 0; i < 8; ++i) peer.expect<data::Lease>();
+}
+
+TEST(LearnerServer, AnswersNobodyBeforeItHasWeights) {
+  LearnerServerOptions options;
+  options.endpoint = "tcp://127.0.0.1:*";
+  options.run_id = "run";
+  options.compute_dtype = "float32";
+  LearnerServer server(options);
+  Peer early(server.endpoint());
+  early.send({data::Hello{data::kProtocolVersion, "w", 0, "float32"}});
+  EXPECT_FALSE(early.receive(200));
+  const fs::path weights = fs::temp_directory_path() / concat("longbow-weights-", ::getpid());
+  std::ofstream(weights) << "w";
+  server.publish(0, weights);
+  fs::remove(weights);
+  early.send({data::Hello{data::kProtocolVersion, "w", 0, "float32"}});
+  EXPECT_EQ(early.expect<data::Welcome>().snapshot_bytes, 1);
 }
 
 TEST(LearnerServer, RefusesEndpointsOffThisMachineWithoutKeys) {

@@ -37,9 +37,11 @@ data::Group answer(const data::Lease& lease) {
   return group;
 }
 
-LeaseTable::Verdict complete(LeaseTable& table, const data::Group& group) {
+constexpr AnswerLimits kLimits{kVocab, 9};
+
+LeaseTable::Verdict complete(LeaseTable& table, const data::Group& group, const std::string& worker = "w") {
   std::string why;
-  return table.complete(group, kVocab, &why);
+  return table.complete(worker, group, kLimits, &why);
 }
 
 TEST(LeaseTable, GrantsInOrderOfStepAndPromptWhateverTheOrderOfArrival) {
@@ -112,6 +114,57 @@ TEST(LeaseTable, ForgetsStepsThatAreOver) {
   EXPECT_EQ(table.grant("w", 0, 0)->prompt.step, 1);
 }
 
+data::Group spoilt(const data::Lease& lease) {
+  data::Group group = answer(lease);
+  group.completions.pop_back();
+  return group;
+}
+
+TEST(LeaseTable, AWorkerThatDeclinesIsNotAskedAgain) {
+  LeaseTable table(kTimeout);
+  table.add(request(0, 0));
+  const auto lease = table.grant("small", 0, 0);
+  table.decline("small", lease->lease_id);
+  EXPECT_EQ(table.counters().declined, 1);
+  EXPECT_EQ(table.num_pending(), 1);
+  EXPECT_FALSE(table.grant("small", 0, 0));
+  EXPECT_TRUE(table.is_hopeless(lease->lease_id, {"small"}));
+  EXPECT_FALSE(table.is_hopeless(lease->lease_id, {"small", "large"}));
+  const auto other = table.grant("large", 0, 0);
+  ASSERT_TRUE(other);
+  table.decline("small", lease->lease_id);  // said twice: the other keeps its lease
+  EXPECT_EQ(table.num_leased(), 1);
+  EXPECT_EQ(complete(table, answer(*other)), LeaseTable::Verdict::accepted);
+  EXPECT_FALSE(table.is_hopeless(lease->lease_id, {"small"}));
+  table.decline("small", other->lease_id);  // done is done
+  EXPECT_EQ(table.num_pending(), 0);
+  table.decline("small", 77);  // no such lease
+}
+
+TEST(LeaseTable, AWorkerThatAnswersWronglyIsAskedThreeTimes) {
+  LeaseTable table(kTimeout);
+  table.add(request(0, 0));
+  std::uint64_t last = 0;
+  for (int i = 0; i < 3; ++i) {
+    const auto lease = table.grant("w", 0, 0);
+    ASSERT_TRUE(lease) << i;
+    last = lease->lease_id;
+    EXPECT_FALSE(table.is_hopeless(last, {"w"})) << i;
+    EXPECT_EQ(complete(table, spoilt(*lease)), LeaseTable::Verdict::refused);
+  }
+  EXPECT_FALSE(table.grant("w", 0, 0));
+  EXPECT_TRUE(table.is_hopeless(last, {"w"}));
+  EXPECT_TRUE(table.grant("v", 0, 0));
+}
+
+TEST(LeaseTable, ALeaseThatDidNotArriveIsTakenBack) {
+  LeaseTable table(kTimeout);
+  table.add(request(0, 0));
+  table.take_back(table.grant("w", 0, 0)->lease_id);
+  EXPECT_EQ(table.num_pending(), 1);
+  EXPECT_TRUE(table.grant("w", 0, 0));
+}
+
 TEST(LeaseTable, RefusesGroupsThatAreNotWhatWasAsked) {
   struct Case {
     const char* expected;
@@ -129,7 +182,10 @@ TEST(LeaseTable, RefusesGroupsThatAreNotWhatWasAsked) {
       {"rollout_logprobs", [](data::Group& g) { g.completions[0].rollout_logprobs[0] = std::numeric_limits<float>::quiet_NaN(); }},
       {"rollout_logprobs", [](data::Group& g) { g.completions[0].rollout_logprobs[0] = 0.5f; }},
       {"finish_reason", [](data::Group& g) { g.completions[0].finish_reason = data::FinishReason::abort; }},
-      {"policy_version", [](data::Group& g) { g.completions[0].min_policy_version = -1; }},
+      {"policy_version: expected at least", [](data::Group& g) { g.completions[0].min_policy_version = -1; }},
+      {"policy_version: expected at most 9, got 10", [](data::Group& g) { g.completions[1].max_policy_version = 10; }},
+      {"prompt: expected item 'item'", [](data::Group& g) { g.prompt.item_id = "other"; }},
+      {"prompt: expected item 'item'", [](data::Group& g) { g.prompt.task = "easier"; }},
       {"token id", [](data::Group& g) { g.completions[0].tokens[0] = kVocab; }},
       {"token id", [](data::Group& g) { g.completions[0].tokens[0] = -1; }},
       {"lease", [](data::Group& g) { g.lease_id += 1000; }},
@@ -140,7 +196,7 @@ TEST(LeaseTable, RefusesGroupsThatAreNotWhatWasAsked) {
     data::Group group = answer(*table.grant("w", 0, 0));
     test.damage(group);
     std::string why;
-    EXPECT_EQ(table.complete(group, kVocab, &why), LeaseTable::Verdict::refused);
+    EXPECT_EQ(table.complete("w", group, kLimits, &why), LeaseTable::Verdict::refused);
     EXPECT_EQ(why.rfind(test.expected, 0), 0u) << why;
   }
 }
