@@ -39,20 +39,31 @@ class FillerDeck {
   std::size_t dealt_ = 0;
 };
 
+// A sentence or unit of filler. `key` says where it stands: what was dealt last was picked to be short, and short filler at the end would
+// push the evidence there.
+struct Piece {
+  const std::string* text = nullptr;
+  std::uint32_t key = 0;
+};
+
 // The filler as the draft wants it: sentences, or units made of them.
 class Filler {
  public:
   Filler(const Draft& draft, const std::vector<std::string>& sentences, Rng& rng)
       : draft_(draft), deck_(sentences, draft.keep_out, rng), rng_(rng) {}
 
-  /// nullptr when there is no more.
-  const std::string* next(double room_bytes) {
-    if (!draft_.filler_unit) return deck_.deal();
+  /// nullopt when there is no more.
+  std::optional<Piece> next(double room_bytes) {
+    const std::string* text = draft_.filler_unit ? next_unit(room_bytes) : deck_.deal();
+    return text == nullptr ? std::nullopt : std::optional(Piece{text, rng_.next_u32()});
+  }
+
+ private:
+  const std::string* next_unit(double room_bytes) {
     std::string unit = draft_.filler_unit([this] { return deck_.deal(); }, static_cast<std::size_t>(std::max(0.0, room_bytes)), rng_);
     return unit.empty() ? nullptr : &units_.emplace_back(std::move(unit));
   }
 
- private:
   const Draft& draft_;
   FillerDeck deck_;
   Rng& rng_;
@@ -73,7 +84,8 @@ class Layout {
     std::sort(by_depth_.begin(), by_depth_.end(), [&](std::size_t a, std::size_t b) { return depths_[a] < depths_[b]; });
   }
 
-  Arrangement render(const std::vector<const std::string*>& filler) const {
+  Arrangement render(std::vector<Piece> filler) const {
+    std::stable_sort(filler.begin(), filler.end(), [](const Piece& a, const Piece& b) { return a.key < b.key; });
     Arrangement result;
     std::vector<EvidenceSpan> spans(draft_.sentences.size());
     std::string& text = result.content;
@@ -89,7 +101,7 @@ class Layout {
         spans[sentence] = {static_cast<std::int64_t>(text.size() - draft_.sentences[sentence].size()),
                            static_cast<std::int64_t>(text.size())};
       }
-      if (slot < filler.size()) append(*filler[slot]);
+      if (slot < filler.size()) append(*filler[slot].text);
     }
     for (std::size_t i = 0; i < draft_.evidence.size(); ++i) {
       EvidenceSpan& span = result.evidence.emplace_back(spans[draft_.evidence[i]]);
@@ -114,9 +126,9 @@ class Layout {
   std::vector<std::size_t> by_depth_;
 };
 
-std::size_t bytes_of(const std::vector<const std::string*>& filler) {
+std::size_t bytes_of(const std::vector<Piece>& filler) {
   std::size_t bytes = 0;
-  for (const std::string* sentence : filler) bytes += sentence->size() + 1;
+  for (const Piece& piece : filler) bytes += piece.text->size() + 1;
   return bytes;
 }
 
@@ -126,7 +138,7 @@ std::optional<Arrangement> arrange(const Draft& draft, const std::vector<std::st
                                    const TokenCounter& count_tokens, Rng& rng) {
   const Layout layout(draft, rng);
   Filler deck(draft, filler, rng);
-  std::vector<const std::string*> chosen;
+  std::vector<Piece> chosen;
   Arrangement current = layout.render(chosen);
   const std::int64_t bare = current.num_tokens = count_tokens(current.content);
   if (bare > limit_tokens) return std::nullopt;
@@ -137,19 +149,19 @@ std::optional<Arrangement> arrange(const Draft& draft, const std::vector<std::st
   const double trial = kTrialShare * static_cast<double>(limit_tokens - bare), near = 8.0 * static_cast<double>(slack);
   for (int counts = 1; current.num_tokens < lowest && counts < kMaxCounts; ++counts) {
     // Fill the gap as estimated; near the end that means looking for the one sentence that is short enough.
-    std::vector<const std::string*> grown = chosen;
+    std::vector<Piece> grown = chosen;
     double gap = static_cast<double>(limit_tokens - current.num_tokens);
     if (gap > near) gap = chosen.empty() ? trial : gap - 0.5 * static_cast<double>(slack);
     const int max_misses = gap > 64 ? 4 : 256;
     for (int misses = 0; misses < max_misses && gap > 0;) {
-      const std::string* sentence = deck.next(gap / tokens_per_byte);
-      if (sentence == nullptr) return std::nullopt;
-      const double cost = tokens_per_byte * static_cast<double>(sentence->size() + 1) + 0.5;
+      const std::optional<Piece> piece = deck.next(gap / tokens_per_byte);
+      if (!piece) return std::nullopt;
+      const double cost = tokens_per_byte * static_cast<double>(piece->text->size() + 1) + 0.5;
       if (cost > gap) {
         ++misses;
         continue;
       }
-      grown.push_back(sentence);
+      grown.push_back(*piece);
       gap -= cost;
     }
     if (grown.size() == chosen.size()) {  // nothing is short enough: take one sentence back and look again
@@ -165,7 +177,7 @@ std::optional<Arrangement> arrange(const Draft& draft, const std::vector<std::st
     while (next.num_tokens > limit_tokens && grown.size() > chosen.size() && counts < kMaxCounts) {
       double over = static_cast<double>(next.num_tokens - limit_tokens);
       while (over > 0 && grown.size() > chosen.size()) {
-        over -= tokens_per_byte * static_cast<double>(grown.back()->size() + 1);
+        over -= tokens_per_byte * static_cast<double>(grown.back().text->size() + 1);
         grown.pop_back();
       }
       next = layout.render(grown);

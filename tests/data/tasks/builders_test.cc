@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "data/dataset.h"
+#include "data/tasks/long_math.h"
 #include "data/tasks/phrase.h"
 #include "data/tasks/reading.h"
 #include "tests/data/tasks/task_fixture.h"
@@ -190,6 +191,43 @@ TEST(Builders, GoDownToOneStep) {
     const Reading reading = read_item(item, test_corpus());
     EXPECT_EQ(reading.problem, "");
     EXPECT_EQ(reading.answers, item.answer.answers);
+  }
+}
+
+// Questions with names, keys, numbers and things masked: a model must not learn one sentence by heart.
+TEST(Builders, QuestionsHaveTwelveSkeletonsAndMore) {
+  std::set<std::string> things;
+  for (const Category& category : test_corpus().categories()) {
+    things.insert(category.word);
+    things.insert(category.members.begin(), category.members.end());
+  }
+  things.insert(kThings.begin(), kThings.end());
+  for (const std::string& task : task_names()) {
+    const auto builder = builder_of(entry(task, R"(,"max_tokens":1024)"));
+    std::set<std::string> skeletons;
+    for (std::int64_t index = 0; index < 200 && skeletons.size() < 12; ++index) {
+      const auto item = builder->build(6, index, count_quarter_bytes);
+      if (!item) continue;
+      std::string skeleton;
+      for (const std::string& word : lower_words(item->question)) {
+        const bool is_code = word.find_first_of("0123456789") != std::string::npos;
+        const bool is_name = item->question.find(word) == std::string::npos;  // it has a capital letter
+        skeleton += is_code || is_name || things.contains(word) ? "* " : word + " ";
+      }
+      skeletons.insert(skeleton);
+    }
+    EXPECT_GE(skeletons.size(), 12u) << task << ": " << ::testing::PrintToString(skeletons);
+  }
+}
+
+TEST(Builders, OneWordingIsOneWording) {
+  for (const char* task : {"fuzzy_needle", "key_chain", "long_math"}) {
+    std::set<std::string> first_words;
+    for (std::int64_t index = 0; index < 20; ++index) {
+      const Item item = item_of(entry(task, R"(,"num_question_wordings":1)"), 2, index);
+      first_words.insert(item.question.substr(0, item.question.find(' ')));
+    }
+    EXPECT_EQ(first_words.size(), 1u) << task;
   }
 }
 
