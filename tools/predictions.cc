@@ -4,10 +4,13 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "core/errors.h"
 #include "core/line_reader.h"
+#include "data/tasks/bot_tally.h"
 
 namespace longbow::tools {
 namespace {
@@ -91,19 +94,12 @@ std::vector<ItemScore> read_predictions(const std::string& path) {
 
 Json mean_with_interval(const std::vector<double>& scores) {
   const auto n = static_cast<double>(scores.size());
-  double mean = 0;
-  bool binary = true;
-  for (double score : scores) {
-    mean += score / std::max(1.0, n);
-    binary = binary && (score == 0 || score == 1);
-  }
+  const double sum = std::accumulate(scores.begin(), scores.end(), 0.0);
+  const double mean = sum / std::max(1.0, n);
   double low = 0;
   double high = 1;
-  if (n > 0 && binary) {
-    const double center = (mean + kZ * kZ / (2 * n)) / (1 + kZ * kZ / n);
-    const double half = kZ / (1 + kZ * kZ / n) * std::sqrt(mean * (1 - mean) / n + kZ * kZ / (4 * n * n));
-    low = center - half;
-    high = center + half;
+  if (std::all_of(scores.begin(), scores.end(), [](double score) { return score == 0 || score == 1; })) {
+    std::tie(low, high) = data::wilson_interval(std::llround(sum), static_cast<std::int64_t>(scores.size()));
   } else if (n > 1) {
     double variance = 0;
     for (double score : scores) variance += (score - mean) * (score - mean) / (n - 1);
