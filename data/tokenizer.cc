@@ -13,6 +13,7 @@
 
 #include "core/errors.h"
 #include "core/json.h"
+#include "core/line_reader.h"
 
 namespace longbow::data {
 namespace {
@@ -256,7 +257,7 @@ Tokenizer::Tokenizer(const std::string& dir) : state_(std::make_unique<State>())
     }
     throw UserError(concat("tokenizer: expected a file tokenizer.model, got none (", path, ")"));
   }
-  if (const auto status = state_->model.Load(path); !status.ok()) {
+  if (const auto status = state_->model.LoadFromSerializedProto(read_file(path)); !status.ok()) {
     throw UserError(concat("tokenizer: expected a sentencepiece model, got a file that does not load as one (", path, ")"));
   }
   state_->read_pieces();

@@ -47,20 +47,25 @@ class CommandLineTest : public testing::Test {
   /// Starts `longbow ARGUMENTS` in the test's folder, with its error stream in a file.
   std::unique_ptr<ChildProcess> start(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), LONGBOW_BINARY_DIR "/longbow");
+    return start_program(std::move(arguments));
+  }
+
+  std::unique_ptr<ChildProcess> start_program(std::vector<std::string> command) const {
     ProcessOptions options;
     options.output = ProcessOptions::Stream::pipe;
     options.error = ProcessOptions::Stream::pipe;
     options.folder = folder_.string();
-    return std::make_unique<ChildProcess>(std::move(arguments), options);
+    return std::make_unique<ChildProcess>(std::move(command), options);
   }
 
-  CommandResult run(std::vector<std::string> arguments) const {
-    const auto process = start(std::move(arguments));
+  CommandResult run(std::vector<std::string> arguments) const { return finish(*start(std::move(arguments))); }
+
+  static CommandResult finish(ChildProcess& process) {
     CommandResult result;
-    const auto status = process->wait(kCommandSeconds);
+    const auto status = process.wait(kCommandSeconds);
     std::string line;
-    while (process->read_line(line, 1)) result.output += line + "\n";
-    result.error = process->take_error_output();
+    while (process.read_line(line, 1)) result.output += line + "\n";
+    result.error = process.take_error_output();
     if (!status) {
       ADD_FAILURE() << "time-out: " << result.error;
       return result;

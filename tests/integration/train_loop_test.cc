@@ -76,6 +76,7 @@ TEST_F(TrainLoop, ALearnerKilledMidStepResumesToTheSameBits) {
     succeed({"train", "grpo.json", "--run-dir", run_dir, "--resume"});
     EXPECT_EQ(final_state("whole"), final_state(run_dir));
     EXPECT_EQ(steps_done(run_dir), 6u) << "no step lost or doubled";
+    EXPECT_EQ(read_file(path("whole/samples.jsonl")), read_file(path(run_dir + "/samples.jsonl")));
     EXPECT_TRUE(wait_until(10, [&] { return find_processes("rollout", path(run_dir)).empty(); })) << "orphaned workers";
   }
 }
