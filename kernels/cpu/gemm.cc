@@ -32,8 +32,8 @@ struct Slice {
   Matrix b;              // at the first step, when not prepacked
 };
 
-std::vector<Slice> cut_slices(const Product& p, Packing packing) {
-  std::vector<Slice> slices;
+void cut_slices(const Product& p, Packing packing, std::vector<Slice>& slices) {
+  slices.clear();
   std::int64_t first = 0;
   std::int64_t a_first = 0;
   const auto cut = [&](std::int64_t steps, Matrix rows) {
@@ -46,7 +46,6 @@ std::vector<Slice> cut_slices(const Product& p, Packing packing) {
   };
   if (p.panels != nullptr) cut(p.k, {nullptr, 0});
   for (const StepRows& run : p.runs) cut(run.steps, run.rows);
-  return slices;
 }
 
 const GemmKernel& kernel_of(const GemmKernels& kernels, DType dtype) { return dtype == DType::f32 ? kernels.f32 : kernels.bf16; }
@@ -226,7 +225,8 @@ GemmKernels gemm_kernels() {
 
 void multiply(ThreadPool& pool, const Product& product) {
   const GemmKernels kernels = gemm_kernels();
-  const std::vector<Slice> slices = cut_slices(product, kernel_of(kernels, product.dtype).rows);
+  thread_local std::vector<Slice> slices;  // decoding takes no memory
+  cut_slices(product, kernel_of(kernels, product.dtype).rows, slices);
   const std::int64_t chunks = ceil_div(product.m, kChunkRows);
   for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
     const std::int64_t row = product.m * chunk / chunks;
