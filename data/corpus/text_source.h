@@ -43,8 +43,8 @@ inline constexpr std::size_t kFewestSentences = 100;
 /// and when fewer than kFewestSentences are left.
 TextCollection load_text(const TextSource& source);
 
-/// The sentence as filler, or an empty string where it does not suit: references in brackets, markup and a verse's number go; a sentence with digits, a
-/// stop inside, less than 16 or more than 320 bytes, or words one would rather not read does not suit.
+/// The sentence as filler, or an empty string where it does not suit: references in brackets, markup and a verse's number go; a sentence
+/// with digits, a stop inside, less than 16 or more than 320 bytes, or words one would rather not read does not suit.
 std::string filler_from_prose(std::string_view sentence);
 
 /// Where the first byte is that is a control character or no part of UTF-8; npos when there is none.
