@@ -76,7 +76,9 @@ bool Worker::handle(data::WireMessage& message) {
   if (const auto* welcome = std::get_if<data::Welcome>(&message)) {
     on_welcome(*welcome);
   } else if (auto* lease = std::get_if<data::Lease>(&message)) {
-    lease_asked_.reset();
+    // Asking again while the rest is on its way would bring more than there is room for.
+    if (--leases_to_come_ <= 0) lease_asked_.reset();
+    if (lease_asked_) lease_asked_ = Clock::now();
     on_lease(std::move(*lease));
   } else if (const auto* wait = std::get_if<data::Wait>(&message)) {
     lease_asked_.reset();
@@ -237,6 +239,7 @@ void Worker::send_due() {
   if (free_slots > 0 && loaded_version_ != kNoWeights && !lease_asked_ && now >= next_lease_request_) {
     link_.send(data::LeaseRequest{static_cast<std::int32_t>(free_slots)});
     lease_asked_ = now;
+    leases_to_come_ = free_slots;
   }
 }
 

@@ -111,6 +111,7 @@ class Worker {
   std::map<std::uint64_t, UnacknowledgedGroup> outbox_;  // finished
   // Since when an answer is awaited, if one is. The link sees only that the learner is alive; an answer that got lost is found here.
   std::optional<Clock::time_point> lease_asked_, welcome_asked_, chunk_asked_;
+  std::int64_t leases_to_come_ = 0;  // at most, of the request under way
   Clock::time_point next_lease_request_{};
   Clock::time_point next_heartbeat_{};
 };

@@ -162,7 +162,7 @@ void LearnerServer::State::handle(const std::string& identity, Peer& peer, const
     if (!lease) break;
     if (!send(identity, *lease)) return leases.take_back(lease->lease_id);
   }
-  if (granted == 0) send(identity, data::Wait{kRetryMs});
+  if (granted < request.free_slots) send(identity, data::Wait{kRetryMs});  // no more leases for this request
 }
 
 void LearnerServer::State::handle(const std::string& identity, Peer& peer, const data::GroupDone& done) {

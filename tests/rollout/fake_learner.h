@@ -22,6 +22,11 @@ class FakeLearner {
   }
 
   void send(const data::WireMessage& message) { send_bytes(data::encode_message(message)); }
+  /// One lease, to a worker that asked for several.
+  void grant(const data::Lease& lease) {
+    send(lease);
+    send(data::Wait{20});
+  }
   void send_bytes(const std::string& bytes) {
     socket_.send(zmq::buffer(peer_), zmq::send_flags::sndmore);
     socket_.send(zmq::buffer(bytes), zmq::send_flags::none);

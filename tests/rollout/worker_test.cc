@@ -110,7 +110,7 @@ TEST_F(WorkerTest, OffersAGroupUntilItIsAcknowledged) {
   start_worker();
   greet(learner);
   EXPECT_EQ(learner.expect<data::LeaseRequest>().free_slots, 2);
-  learner.send(lease(1));
+  learner.grant(lease(1));
   const data::Group first = learner.expect<data::GroupDone>().group;
   EXPECT_EQ(first.lease_id, 1u);
   expect_same_answer(first, expected_group(tiny_, 1));
@@ -144,6 +144,20 @@ TEST_F(WorkerTest, AsksForAsManyGroupsAsItHasSlots) {
     expect_same_answer(group, expected_group(tiny_, group.lease_id));
     done.insert(group.lease_id);
   }
+}
+
+TEST_F(WorkerTest, DoesNotAskAgainWhileLeasesAreOnTheirWay) {
+  config_.concurrent_groups = 4;
+  FakeLearner learner(endpoint_);
+  start_worker();
+  greet(learner);
+  EXPECT_EQ(learner.expect<data::LeaseRequest>().free_slots, 4);
+  learner.send(lease(1));
+  EXPECT_FALSE(learner.wait_for<data::LeaseRequest>(200));
+  for (const std::uint64_t id : {2, 3}) learner.send(lease(id));
+  EXPECT_FALSE(learner.wait_for<data::LeaseRequest>(200));
+  learner.send(data::Wait{1});  // there is no fourth
+  EXPECT_GT(learner.expect<data::LeaseRequest>().free_slots, 0);
 }
 
 TEST_F(WorkerTest, SaysGoodbyeWhenStopped) {
@@ -193,7 +207,7 @@ TEST_F(WorkerTest, HandsItsGroupsToARestartedLearner) {
     start_worker();
     greet(learner);
     learner.expect<data::LeaseRequest>();
-    learner.send(lease(1));
+    learner.grant(lease(1));
     first = learner.expect<data::GroupDone>().group;
   }
   FakeLearner restarted(endpoint_);
@@ -213,7 +227,7 @@ TEST_F(WorkerTest, OffersNothingToAnotherRun) {
     start_worker();
     greet(learner);
     learner.expect<data::LeaseRequest>();
-    learner.send(lease(1));
+    learner.grant(lease(1));
     learner.expect<data::GroupDone>();
   }
   FakeLearner other(endpoint_);
@@ -230,7 +244,7 @@ TEST_F(WorkerTest, BeginsAgainWhenTheLearnerDoesNotKnowIt) {
   learner.send(data::Refuse{"hello: expected first, got another message"});
   greet(learner);
   learner.expect<data::LeaseRequest>();
-  learner.send(lease(4));
+  learner.grant(lease(4));
   expect_same_answer(learner.expect<data::GroupDone>().group, expected_group(tiny_, 4));
 }
 
@@ -256,7 +270,7 @@ TEST_F(WorkerTest, SurvivesGarbage) {
   data::Lease bad = lease(2);
   bad.prompt.tokens[0] = 1 << 20;  // outside the vocabulary
   learner.send(bad);
-  learner.send(lease(3));
+  learner.grant(lease(3));
   const data::Group group = learner.expect<data::GroupDone>().group;
   EXPECT_EQ(group.lease_id, 3u);
   expect_same_answer(group, expected_group(tiny_, 3));
@@ -273,7 +287,7 @@ TEST_F(WorkerTest, TakesNewWeightsFromAFile) {
   learner.expect<data::Hello>();  // after a heartbeat's Status it asks where the new weights are
   learner.send(welcome(1, snapshot(1, newer.weights)));
   learner.expect<data::LeaseRequest>();
-  learner.send(lease(5, 1));
+  learner.grant(lease(5, 1));
   const data::Group group = learner.expect<data::GroupDone>().group;
   expect_same_answer(group, expected_group(newer, 5));
   EXPECT_EQ(group.completions[0].min_policy_version, 1);
@@ -286,7 +300,7 @@ TEST_F(WorkerTest, ALeaseForNewerWeightsWaitsForThem) {
   start_worker();
   greet(learner);
   learner.expect<data::LeaseRequest>();
-  learner.send(lease(6, 1));
+  learner.grant(lease(6, 1));
   learner.expect<data::Hello>();
   EXPECT_FALSE(learner.wait_for<data::GroupDone>(100));
   learner.policy_version = 1;
@@ -309,7 +323,7 @@ TEST_F(WorkerTest, AsksAgainWhenAnAnswerWasLostThoughTheLearnerLives) {
   learner.expect<data::Hello>();
   learner.send(welcome(1, snapshot(1, newer.weights)));
   learner.expect<data::LeaseRequest>();
-  learner.send(lease(5, 1));
+  learner.grant(lease(5, 1));
   expect_same_answer(learner.expect<data::GroupDone>().group, expected_group(newer, 5));
 }
 
@@ -329,7 +343,7 @@ TEST_F(WorkerTest, DeclinesWhatItCannotDoAndGoesOn) {
   endless.group_size = 4096;
   learner.send(endless);  // whose cache has no size in 64 bits
   EXPECT_THAT(learner.expect<data::Decline>().reason, HasSubstr("expected max_completion_tokens in [1, 1048576]"));
-  learner.send(lease(10));
+  learner.grant(lease(10));
   expect_same_answer(learner.expect<data::GroupDone>().group, expected_group(tiny_, 10));
 }
 
@@ -347,7 +361,7 @@ TEST_F(WorkerTest, BelievesNoSnapshotOfAnotherLearnerOrAnOlderVersion) {
   learner.send(data::Refuse{"weights: expected a request for version 2, got 1"});
   greet(learner);
   learner.expect<data::LeaseRequest>();
-  learner.send(lease(11));
+  learner.grant(lease(11));
   expect_same_answer(learner.expect<data::GroupDone>().group, expected_group(tiny_, 11));
 }
 
@@ -380,7 +394,7 @@ TEST_F(ChunkedWeights, ComeOverTheWireWhenTheFileCannotBeRead) {
   learner.send(data::Welcome{"run", 0, "/nowhere/weights", static_cast<std::int64_t>(bytes.size()), 10'000, 50});
   serve(learner, 0, bytes);
   learner.expect<data::LeaseRequest>();
-  learner.send(lease(7));
+  learner.grant(lease(7));
   expect_same_answer(learner.expect<data::GroupDone>().group, expected_group(tiny_, 7));
 }
 

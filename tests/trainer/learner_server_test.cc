@@ -275,9 +275,11 @@ TEST_F(LearnerServerTest, AWorkerWithManySlotsGetsItsLeasesInPortions) {
   Peer peer = connected();
   peer.send(data::LeaseRequest{2'000'000'000});
   for (int i = 0; i < 32; ++i) peer.expect<data::Lease>();
+  peer.expect<data::Wait>();  // that was all, for this request
   EXPECT_EQ(server_->statistics().leased, 32);
   peer.send(data::LeaseRequest{2'000'000'000});
   for (int i = 0; i < 8; ++i) peer.expect<data::Lease>();
+  peer.expect<data::Wait>();
 }
 
 TEST(LearnerServer, AnswersNobodyBeforeItHasWeights) {
