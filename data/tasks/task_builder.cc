@@ -64,11 +64,16 @@ TaskBuilder::TaskBuilder(TaskSettings settings, const Corpus& corpus) : settings
 }
 
 std::optional<Item> TaskBuilder::build(std::uint64_t seed, std::int64_t index, const TokenCounter& count_tokens) const {
-  std::vector<Item> items = build_with_follow_ups(seed, index, count_tokens);
+  std::vector<Item> items = build_items(seed, index, count_tokens, false);
   return items.empty() ? std::nullopt : std::optional(std::move(items.front()));
 }
 
 std::vector<Item> TaskBuilder::build_with_follow_ups(std::uint64_t seed, std::int64_t index, const TokenCounter& count_tokens) const {
+  return build_items(seed, index, count_tokens, true);
+}
+
+std::vector<Item> TaskBuilder::build_items(std::uint64_t seed, std::int64_t index, const TokenCounter& count_tokens,
+                                           bool with_follow_ups) const {
   Rng rng(seed, {stable_hash(settings_.task), stable_hash(name_of(settings_.split)), static_cast<std::uint64_t>(index)});
   const std::int64_t limit = rng.between(settings_.min_tokens, settings_.max_tokens);
   std::optional<Draft> drafted = questions_.empty() ? draft(rng, limit) : draft_from(question_at(seed, index), rng, limit);
@@ -93,7 +98,9 @@ std::vector<Item> TaskBuilder::build_with_follow_ups(std::uint64_t seed, std::in
   item.difficulty["limit_tokens"] = limit;
   item.difficulty["split"] = name_of(settings_.split);
   item.length_bin = length_bin(item.num_tokens);
-  std::vector<Item> items = {std::move(item)};
+  std::vector<Item> items;
+  items.push_back(std::move(item));
+  if (!with_follow_ups) return items;  // each is a copy of the whole text
   for (FollowUp& follow_up : drafted->follow_ups) {
     Item& next = items.emplace_back(items.front());
     std::string& content = next.messages.back().content;

@@ -117,6 +117,7 @@ class TaskBuilder {
   const Corpus& corpus() const { return corpus_; }
 
  private:
+  std::vector<Item> build_items(std::uint64_t seed, std::int64_t index, const TokenCounter& count_tokens, bool with_follow_ups) const;
   const QaItem& question_at(std::uint64_t seed, std::int64_t index) const;
 
   TaskSettings settings_;
