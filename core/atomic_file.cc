@@ -1,6 +1,7 @@
 #include "core/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -40,10 +41,26 @@ std::string resolved(const std::string& path) {
   return target.string();
 }
 
-// Unlike any other writer's name, in this process or another; hidden, so that no glob for *.jsonl picks up a half.
-std::string temporary_name(const std::string& path) {
-  static std::atomic<int> counter{0};
-  return concat(folder_of(path), "/.", std::filesystem::path(path).filename().string(), ".partial-", ::getpid(), "-", counter++);
+// What the names of all temporary files of `path` begin with; hidden, so that no glob for *.jsonl picks up a half.
+std::string temporary_prefix(const std::string& path) { return concat(".", std::filesystem::path(path).filename().string(), ".partial-"); }
+
+bool is_linked(int descriptor) {
+  struct stat status {};
+  return ::fstat(descriptor, &status) == 0 && status.st_nlink > 0;
+}
+
+// Removes what killed writers of `path` left behind. A live writer holds a lock on its file, which goes with its process however that
+// ends. (The process number in the name would not tell: another container has its own, and gives the same ones again.)
+void remove_leftovers(const std::string& path) {
+  const std::string prefix = temporary_prefix(path);
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder_of(path), error), end; !error && entry != end; entry.increment(error)) {
+    if (!entry->path().filename().string().starts_with(prefix)) continue;
+    const int descriptor = ::open(entry->path().c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (descriptor < 0) continue;
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) ::unlink(entry->path().c_str());
+    ::close(descriptor);
+  }
 }
 
 }  // namespace
@@ -56,8 +73,8 @@ struct AtomicFile::State {
     if (exists && !S_ISREG(there.st_mode)) {  // a device or a pipe is written to; renaming would put a file in its place
       descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
     } else {
-      temporary = temporary_name(path);
-      descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      remove_leftovers(path);
+      open_temporary();
     }
     if (descriptor < 0)
       throw UserError(concat("cannot write: expected a writable folder, got \"", std::strerror(errno), "\" (", path, ")"));
@@ -77,6 +94,23 @@ struct AtomicFile::State {
     ZSTD_freeCStream(zstd);
     if (descriptor >= 0) ::close(descriptor);
     if (!committed && !temporary.empty()) ::unlink(temporary.c_str());
+  }
+
+  // A locked file under a name that no other writer has.
+  void open_temporary() {
+    static std::atomic<int> counter{0};
+    constexpr int kMostTries = 1000;
+    for (int i = 0; i < kMostTries; ++i) {
+      temporary = concat(folder_of(path), "/", temporary_prefix(path), ::getpid(), "-", counter++);
+      descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      if (descriptor < 0 && errno == EEXIST) continue;  // another container's process of this number writes it
+      if (descriptor < 0) return;
+      while (::flock(descriptor, LOCK_EX) != 0 && errno == EINTR) {
+      }
+      if (is_linked(descriptor)) return;
+      ::close(descriptor);  // taken for a leftover between its making and its lock
+      descriptor = -1;
+    }
   }
 
   [[noreturn]] void fail(std::size_t pending) const {
@@ -182,10 +216,8 @@ void AtomicFile::commit() {
     state.committed = true;
     return;
   }
-  if (::fsync(state.descriptor) != 0) state.fail(0);
-  const int closed = ::close(state.descriptor);
-  state.descriptor = -1;
-  if (closed != 0 || ::rename(state.temporary.c_str(), state.path.c_str()) != 0) state.fail(0);
+  // Renamed before it is closed: the lock must hold as long as the temporary name does.
+  if (::fsync(state.descriptor) != 0 || ::rename(state.temporary.c_str(), state.path.c_str()) != 0) state.fail(0);
   state.committed = true;
   // The rename itself lasts only once the folder is synced; file systems that cannot sync a folder need not.
   const int folder = ::open(folder_of(state.path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

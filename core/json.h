@@ -79,7 +79,7 @@ struct JsonOptions {
   int max_depth = 200;
 };
 
-/// Parses exactly one value. Throws UserError "SOURCE:LINE:COLUMN: …".
+/// Parses exactly one value, of at most 4 Mi values in all. Throws UserError "SOURCE:LINE:COLUMN: …".
 Json parse_json(std::string_view text, std::string_view source, JsonOptions options = {});
 
 /// Reads a file of at most 256 MiB and parses it; throws UserError with the path when it cannot be read.

@@ -21,6 +21,7 @@ namespace longbow {
 namespace {
 
 constexpr std::int64_t kMaxFileBytes = std::int64_t{256} << 20;
+constexpr std::int64_t kMaxValues = 1 << 22;  // "[0,0,…" takes twenty times its bytes in memory
 
 class Builder {
  public:
@@ -122,6 +123,7 @@ class Builder {
     return add(std::move(value));
   }
   bool add(Json value) {
+    if (++num_values_ > kMaxValues) return fail(concat("too much JSON: expected at most ", kMaxValues, " values"));
     if (stack_.empty()) {
       root_ = std::move(value);
     } else if (Frame& frame = stack_.back(); frame.value.is_array()) {
@@ -153,6 +155,7 @@ class Builder {
 
   const rapidjson::MemoryStream& stream_;
   const int max_depth_;
+  std::int64_t num_values_ = 0;
   std::vector<Frame> stack_;
   Json root_;
   std::string error_;
@@ -166,6 +169,14 @@ class Builder {
   const auto column = 1 + std::count_if(before.begin() + static_cast<std::ptrdiff_t>(line_start), before.end(),
                                         [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });  // characters, not bytes
   throw UserError(concat(source, ":", line, ":", column, ": ", message));
+}
+
+// What is no JSON, but is often given for it; empty when `text` is none of them.
+std::string foreign_format(std::string_view text) {
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) return "bad JSON: expected UTF-8, got UTF-16";
+  if (text.starts_with("\x1F\x8B")) return "bad JSON: expected UTF-8, got gzip data under a name that does not end in .gz";
+  if (text.starts_with("\x28\xB5\x2F\xFD")) return "bad JSON: expected UTF-8, got zstd data under a name that does not end in .zst";
+  return "";
 }
 
 // RapidJSON's sentence in the shape of ours: "missing a colon after a name of object member".
@@ -187,7 +198,10 @@ Json parse_json(std::string_view text, std::string_view source, JsonOptions opti
   const rapidjson::ParseResult result = options.allow_comments ? reader.Parse<kFlags | rapidjson::kParseCommentsFlag>(stream, builder)
                                                                : reader.Parse<kFlags>(stream, builder);
   if (!builder.error().empty()) fail_at(text, builder.error_offset(), source, builder.error());
-  if (result.IsError()) fail_at(text, result.Offset(), source, describe(result.Code()));
+  if (result.IsError()) {
+    const std::string foreign = foreign_format(text);
+    fail_at(text, result.Offset(), source, foreign.empty() ? describe(result.Code()) : foreign);
+  }
   // RapidJSON takes a NUL byte for the end of the text.
   if (stream.Tell() < text.size()) fail_at(text, stream.Tell(), source, "bad JSON: a NUL byte after the value");
   return builder.take();

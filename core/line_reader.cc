@@ -205,7 +205,7 @@ bool LineReader::next(std::string& line) {
   }
   if (!any) return false;
   if (!line.empty() && line.back() == '\r') line.pop_back();
-  ++state.line_number;
+  if (++state.line_number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
   return true;
 }
 

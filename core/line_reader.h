@@ -24,9 +24,9 @@ class LineReader {
   LineReader(LineReader&&) noexcept;
   LineReader& operator=(LineReader&&) noexcept;
 
-  /// Reads the next line into `line`, without its end ("\n" or "\r\n"); false at the end of the file. A last line without
-  /// an end counts. Throws UserError naming file and line when the input is truncated, corrupt or beyond a limit. After a line that
-  /// is too long the next call gives the line behind it; after any other failure it says that the file is at its end.
+  /// Reads the next line into `line`, without its end ("\n" or "\r\n") and a file's byte order mark; false at the end of the file. A
+  /// last line without an end counts. Throws UserError naming file and line when the input is truncated, corrupt or beyond a limit.
+  /// After a line that is too long the next call gives the line behind it; after any other failure it says that the file is at its end.
   bool next(std::string& line);
   /// Reads the bytes at hand, at most 256 KiB with line ends and all, for formats whose records are no lines; false at the end of
   /// the file. Lines are then the caller's to count.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -82,6 +83,14 @@ TEST(Files, LineEnds) {
   EXPECT_EQ(reader.where(), folder.file("a") + ":4");
   EXPECT_FALSE(reader.next(line));
   EXPECT_FALSE(reader.next(line));
+}
+
+TEST(Files, AByteOrderMarkIsNoText) {
+  const TemporaryFolder folder;
+  for (const char* extension : {"", ".gz"}) {
+    write_file_atomically(folder.file("a") + extension, "\xEF\xBB\xBFone\n\xEF\xBB\xBFtwo\n");
+    EXPECT_EQ(lines_of(folder.file("a") + extension), (std::vector<std::string>{"one", "\xEF\xBB\xBFtwo"}));
+  }
 }
 
 TEST(Files, LinesBehindOneThatIsTooLongAreRead) {
@@ -225,6 +234,47 @@ TEST(AtomicFile, NothingAppearsBeforeCommit) {
   EXPECT_EQ(folder.num_entries(), 1u);
   write_file_atomically(folder.file("a"), "new");
   EXPECT_EQ(read_file(folder.file("a")), "new");
+  EXPECT_EQ(folder.num_entries(), 1u);
+}
+
+// The next writer removes what a killed one left, whatever numbers its process had; a live writer's file stays.
+TEST(AtomicFile, LeftoversOfKilledWritersGoWithTheNextOne) {
+  const TemporaryFolder folder;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    AtomicFile file(folder.file("a"));
+    ::raise(SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  ASSERT_EQ(folder.num_entries(), 1u);
+  for (int counter = 0; counter < 200; ++counter) write_raw(folder.file(concat(".a.partial-", ::getpid(), "-", counter)), "half");
+  write_raw(folder.file(".ab.partial-1-0"), "of another file");
+  {
+    AtomicFile live(folder.file("a"));
+    live.write("first");
+    EXPECT_EQ(folder.num_entries(), 2u);
+    write_file_atomically(folder.file("a"), "second");
+    EXPECT_EQ(folder.num_entries(), 3u);
+    live.commit();
+  }
+  EXPECT_EQ(read_file(folder.file("a")), "first");
+  EXPECT_EQ(folder.num_entries(), 2u);
+}
+
+// Every writer cleans up before it writes: none may take another's file away.
+TEST(AtomicFile, WritersOfOneFileDoNotDisturbEachOther) {
+  const TemporaryFolder folder;
+  std::vector<std::thread> writers;
+  for (int i = 0; i < 4; ++i) {
+    writers.emplace_back([&, i] {
+      for (int j = 0; j < 50; ++j) EXPECT_NO_THROW(write_file_atomically(folder.file("a"), std::string(1000, static_cast<char>('a' + i))));
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  const std::string bytes = read_file(folder.file("a"));
+  EXPECT_EQ(bytes, std::string(1000, bytes.front()));
   EXPECT_EQ(folder.num_entries(), 1u);
 }
 

@@ -121,11 +121,22 @@ TEST(Json, RefusesWithSourceLineAndColumn) {
       {std::string("1\0x", 3), "recipe.json:1:2: ", "NUL"},
       {std::string(201, '['), "recipe.json:1:201: ", "nested too deep: expected at most 200"},
       {std::string(100000, '['), "recipe.json:1:201: ", "nested too deep"},
+      {std::string("\xFF\xFE{\0}\0", 6), "recipe.json:1:1: ", "bad JSON: expected UTF-8, got UTF-16"},
+      {std::string("\xFE\xFF\0{\0}", 6), "recipe.json:1:1: ", "bad JSON: expected UTF-8, got UTF-16"},
+      {"\x1F\x8B\x08", "recipe.json:1:1: ", "got gzip data under a name that does not end in .gz"},
+      {"\x28\xB5\x2F\xFD", "recipe.json:1:1: ", "got zstd data under a name that does not end in .zst"},
   };
   for (const auto& [text, where, what] : cases) {
     EXPECT_THAT(error_of(text), ::testing::StartsWith(where)) << text.substr(0, 40);
     EXPECT_THAT(error_of(text), HasSubstr(what)) << text.substr(0, 40);
   }
+}
+
+TEST(Json, ValuesAreCounted) {
+  std::string many = "[0";
+  for (int i = 2; i < 1 << 22; ++i) many += ",0";
+  EXPECT_EQ(parse_json(many + "]", "t").size(), (std::size_t{1} << 22) - 1);
+  EXPECT_THAT(error_of(many + ",0]"), HasSubstr("too much JSON: expected at most 4194304 values"));
 }
 
 TEST(Json, DuplicatesAreFoundInLargeObjects) {
