@@ -13,12 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_data_file(const fs::path& path) {
-  const std::string name = path.filename().string();
-  const auto ends_with = [&](std::string_view tail) { return name.size() > tail.size() && name.ends_with(tail); };
-  return ends_with(".jsonl") || ends_with(".jsonl.gz") || ends_with(".jsonl.zst");
-}
-
 // A path of a manifest is data from outside: it must stay inside the data set's folder.
 std::string checked_relative(const std::string& file, const std::string& dir) {
   const fs::path path(file);
@@ -58,6 +52,11 @@ std::string items_to_jsonl(const std::vector<Item>& items) {
   return lines;
 }
 
+bool is_data_file(std::string_view name) {
+  const auto ends_with = [&](std::string_view tail) { return name.size() > tail.size() && name.ends_with(tail); };
+  return ends_with(".jsonl") || ends_with(".jsonl.gz") || ends_with(".jsonl.zst");
+}
+
 std::vector<std::string> dataset_files(const std::string& dir) {
   if (!fs::is_directory(dir))
     throw UserError(concat("data set: expected a folder, got ", fs::exists(dir) ? "a file" : "nothing", " (", dir, ")"));
@@ -69,7 +68,8 @@ std::vector<std::string> dataset_files(const std::string& dir) {
     for (const fs::path& folder : {fs::path(dir), fs::path(dir) / "heldout"}) {
       if (!fs::is_directory(folder)) continue;
       for (const auto& entry : fs::directory_iterator(folder)) {
-        if (entry.is_regular_file() && is_data_file(entry.path())) files.push_back(fs::relative(entry.path(), dir).string());
+        if (entry.is_regular_file() && is_data_file(entry.path().filename().string()))
+          files.push_back(fs::relative(entry.path(), dir).string());
       }
     }
     std::sort(files.begin(), files.end());

@@ -21,6 +21,9 @@ std::vector<Item> read_items(const std::string& path);
 /// The lines of a file, ready to be written.
 std::string items_to_jsonl(const std::vector<Item>& items);
 
+/// Whether a file of this name holds items: *.jsonl, *.jsonl.gz or *.jsonl.zst. What a build that was killed left behind does not.
+bool is_data_file(std::string_view name);
+
 /// The data files of a built data set, relative to `dir`: those its manifest lists, else every *.jsonl (.gz, .zst) in `dir` and in
 /// `dir`/heldout. Throws UserError when there are none.
 std::vector<std::string> dataset_files(const std::string& dir);
