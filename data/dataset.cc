@@ -7,6 +7,7 @@
 #include "core/checksum.h"
 #include "core/errors.h"
 #include "core/line_reader.h"
+#include "data/qa/row.h"
 
 namespace longbow::data {
 namespace {
@@ -26,18 +27,20 @@ std::string checked_relative(const std::string& file, const std::string& dir) {
 
 void for_each_item(const std::string& path, const std::function<void(Item item, const std::string& where)>& visit) {
   LineReader reader(path);
+  bool is_empty = true;
   for (std::string line; reader.next(line);) {
+    if (line.find_first_not_of(" \t") == std::string::npos) continue;
     const std::string where = reader.where();
-    if (line.empty()) throw UserError(concat("data set: expected an item, got an empty line (", where, ")"));
-    const Json json = parse_json(line, where);
     Item item;
     try {
-      item = item_from_json(json);
+      item = item_from_json(parse_row(line));
     } catch (const UserError& error) {
-      throw UserError(concat(error.what(), " (", where, ")"));
+      throw UserError(concat(where, ": ", error.what()));
     }
     visit(std::move(item), where);
+    is_empty = false;
   }
+  if (is_empty) throw UserError(concat("data set: expected at least one item, got none (", path, ")"));
 }
 
 std::vector<Item> read_items(const std::string& path) {

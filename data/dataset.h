@@ -14,7 +14,7 @@ namespace longbow::data {
 
 inline constexpr const char* kManifestName = "manifest.json";
 
-/// One item a line. `where` is FILE:LINE. Throws UserError naming it for a line that is no item.
+/// One item a line, blank lines aside. `where` is FILE:LINE. Throws UserError naming it for a line that is no item, and for a file without.
 void for_each_item(const std::string& path, const std::function<void(Item item, const std::string& where)>& visit);
 std::vector<Item> read_items(const std::string& path);
 

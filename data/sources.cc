@@ -1,11 +1,12 @@
 #include "data/sources.h"
 
-#include <filesystem>
+#include <utility>
 
 #include "core/errors.h"
 #include "core/line_reader.h"
 #include "core/log.h"
 #include "data/qa/row.h"
+#include "data/row_ids.h"
 
 namespace longbow::data {
 namespace {
@@ -28,7 +29,7 @@ bool is_verl_row(const Json& row) { return row.find("data_source") != nullptr &&
 
 }  // namespace
 
-Item item_from_verl_row(const Json& row, const std::string& reward, const std::string& fallback_id) {
+Item item_from_verl_row(const Json& row, const std::string& reward) {
   if (reward.empty()) {
     throw UserError("verl row: expected a reward for rows that name none, got an empty one", "set /data/verl_reward to a reward's name");
   }
@@ -50,10 +51,11 @@ Item item_from_verl_row(const Json& row, const std::string& reward, const std::s
   if (item.answer.answers.empty()) throw UserError("verl row: expected \"reward_model.ground_truth\" to hold an answer, got none");
   item.answer.reward = reward;
   item.builder = "verl";
-  item.id = fallback_id;
   if (const Json* extra = row.find("extra_info"); extra != nullptr) {
-    if (const Json* index = extra->find("index"); index != nullptr && !index->is_null()) {
-      item.id = item.task + '/' + (index->is_string() ? index->as_string() : index->dump());
+    if (const Json* index = extra->find("index"); index != nullptr && !index->is_null()) {  // counted in each split anew
+      const Json* split = extra->find("split");
+      item.id = concat(item.task, "/", split != nullptr && split->is_string() ? split->as_string() + "/" : "",
+                       index->is_string() ? index->as_string() : index->dump());
     }
     if (const Json* question = extra->find("question"); question != nullptr && question->is_string()) item.question = question->as_string();
   }
@@ -62,6 +64,7 @@ Item item_from_verl_row(const Json& row, const std::string& reward, const std::s
 
 std::vector<Item> load_items(const std::vector<std::string>& paths, const SourceOptions& options, std::int64_t* num_skipped) {
   std::vector<Item> items;
+  RowIds ids;
   std::int64_t skipped = 0;
   for (const std::string& path : paths) {
     const auto refuse = [&](const std::string& message, const std::string& hint) {
@@ -80,8 +83,9 @@ std::vector<Item> load_items(const std::vector<std::string>& paths, const Source
       if (line.find_first_not_of(" \t") == std::string::npos) continue;
       try {
         const Json json = parse_row(line);
-        const std::string name = std::filesystem::path(path).filename().string() + ':' + std::to_string(reader.line_number());
-        items.push_back(is_verl_row(json) ? item_from_verl_row(json, options.verl_reward, name) : item_from_json(json));
+        Item item = is_verl_row(json) ? item_from_verl_row(json, options.verl_reward) : item_from_json(json);
+        item.id = ids.take(std::move(item.id), reader.where());
+        items.push_back(std::move(item));
       } catch (const UserError& error) {
         refuse(concat(reader.where(), ": ", error.what()), error.hint());
       }

@@ -15,11 +15,12 @@ struct SourceOptions {
 };
 
 /// The items of `paths`, in order. A line with `data_source` and `reward_model` is a verl row: its data_source is the task.
-/// Throws UserError "FILE:LINE: …" for a line that is neither, and when no item is left. `num_skipped` takes the bad lines' count.
+/// Throws UserError "FILE:LINE: …" for a line that is neither or whose id another has, and when no item is left. `num_skipped` takes the
+/// bad lines' count.
 std::vector<Item> load_items(const std::vector<std::string>& paths, const SourceOptions& options = {}, std::int64_t* num_skipped = nullptr);
 
-/// One verl row: `{"data_source", "prompt": [{"role", "content"}…], "reward_model": {"ground_truth"}, "extra_info"?}`.
-/// `fallback_id` names a row whose extra_info has no index. Throws UserError naming the field.
-Item item_from_verl_row(const Json& row, const std::string& reward, const std::string& fallback_id);
+/// One verl row: `{"data_source", "prompt": [{"role", "content"}…], "reward_model": {"ground_truth"}, "extra_info"?}`. Its id is
+/// "data_source/split/index" by extra_info, empty where that has no index. Throws UserError naming the field.
+Item item_from_verl_row(const Json& row, const std::string& reward);
 
 }  // namespace longbow::data

@@ -22,13 +22,13 @@ namespace fs = std::filesystem;
 enum class Kind { none, prose, markup, jsonl, dictionary };
 
 Kind kind_of(std::string_view path) {
+  if (path.ends_with(".index")) return Kind::dictionary;
   for (const std::string_view compressed : {".gz", ".zst"}) {
     if (path.ends_with(compressed)) path.remove_suffix(compressed.size());
   }
   if (path.ends_with(".txt")) return Kind::prose;
   if (path.ends_with(".md") || path.ends_with(".rst")) return Kind::markup;
-  if (path.ends_with(".jsonl")) return Kind::jsonl;
-  return path.ends_with(".index") ? Kind::dictionary : Kind::none;
+  return path.ends_with(".jsonl") ? Kind::jsonl : Kind::none;
 }
 
 // The files that `path` stands for: itself, or a folder's in the order of their names.
@@ -66,7 +66,10 @@ class TextLoader {
     switch (kind_of(path)) {
       case Kind::dictionary:
         read_dictionary(
-            path, source_.max_mib << 20, [&](std::string_view article) { take(article); },
+            path, source_.max_mib << 20,
+            [&](std::string_view article) {  // an index may name the same bytes a million times
+              if (left_ > 0) take(article);
+            },
             [&](const std::string& defect) { refuse(defect); });
         return;
       case Kind::jsonl:

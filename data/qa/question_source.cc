@@ -1,7 +1,6 @@
 #include "data/qa/question_source.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -14,6 +13,7 @@
 #include "data/qa/json_rows.h"
 #include "data/qa/question_formats.h"
 #include "data/qa/row.h"
+#include "data/row_ids.h"
 
 namespace longbow::data {
 namespace {
@@ -56,7 +56,7 @@ class Loader {
         continue;
       }
       try {
-        take(row, rows.where(), path);
+        take(row, rows.where());
       } catch (const UserError& error) {
         refuse(concat(rows.where(), ": ", error.what()));
       }
@@ -73,18 +73,15 @@ class Loader {
   }
 
  private:
-  void take(const std::string& row, const std::string& where, const std::string& path) {
+  void take(const std::string& row, const std::string& where) {
     std::optional<QaItem> item = question_from_row(parse_row(row), source_.format, source_.fields);
     if (!item) {
       ++set_.num_unanswerable;
       return;
     }
-    const std::size_t colon = where.rfind(':');
-    if (item->id.empty()) item->id = concat(std::filesystem::path(path).filename().string(), where.substr(colon));
     item->where = where;
     check_evidence(*item);
-    const auto [before, is_new] = ids_.emplace(item->id, where);
-    if (!is_new) throw UserError(concat("expected an id of its own, got ", shown(item->id), ", which ", before->second, " has"));
+    item->id = ids_.take(std::move(item->id), where);
     set_.digest = hash64(row, set_.digest);
     set_.items.push_back(std::move(*item));
   }
@@ -96,7 +93,7 @@ class Loader {
 
   const QuestionSource& source_;
   QuestionSet set_;
-  std::unordered_map<std::string, std::string> ids_;  // id -> where
+  RowIds ids_;
 };
 
 }  // namespace

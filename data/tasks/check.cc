@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "core/thread_pool.h"
@@ -37,6 +36,8 @@ const Json* manifest_entry(const Json& manifest, const std::string& file) {
   return nullptr;
 }
 
+using IdPlaces = std::map<std::string, std::string>;  // an item's id -> FILE:LINE
+
 struct Judged {
   std::optional<GateFailure> failure;
   std::optional<BotAnswers> bots;
@@ -45,7 +46,7 @@ struct Judged {
 // Everything about one file, item by item in its order.
 class FileCheck {
  public:
-  FileCheck(std::string file, const GateKeeper& gates, ThreadPool& pool, std::set<std::string>& ids, std::vector<CheckFailure>& failures)
+  FileCheck(std::string file, const GateKeeper& gates, ThreadPool& pool, IdPlaces& ids, std::vector<CheckFailure>& failures)
       : file_(std::move(file)), gates_(gates), pool_(pool), ids_(ids), failures_(failures) {
     for (const Gate gate : kGates) {
       if (gate != Gate::pass_band) counts_[name_of(gate)] = 0;
@@ -53,8 +54,9 @@ class FileCheck {
   }
 
   Json run(const std::string& path) {
-    for_each_item(path, [&](Item item, const std::string&) {
+    for_each_item(path, [&](Item item, const std::string& where) {
       chunk_.push_back(std::move(item));
+      places_.push_back(where);
       if (chunk_.size() == kChunk) judge_chunk();
     });
     judge_chunk();
@@ -92,20 +94,23 @@ class FileCheck {
     });
     for (std::size_t i = 0; i < chunk_.size(); ++i) {
       const Item& item = chunk_[i];
-      if (!ids_.insert(item.id).second) fail(item.id, name_of(Gate::construction), "its id occurs twice in the data set");
+      const auto [before, is_new] = ids_.emplace(item.id, places_[i]);
+      if (!is_new) fail(item.id, name_of(Gate::construction), concat("its id occurs twice, at ", before->second, " and ", places_[i]));
       if (judged[i].failure) fail(item.id, name_of(judged[i].failure->gate), judged[i].failure->reason);
       if (judged[i].bots) tallies_.try_emplace(item.task, item.task).first->second.add(*judged[i].bots);
       statistics_.add(item);
     }
     chunk_.clear();
+    places_.clear();
   }
 
   std::string file_;
   const GateKeeper& gates_;
   ThreadPool& pool_;
-  std::set<std::string>& ids_;
+  IdPlaces& ids_;
   std::vector<CheckFailure>& failures_;
   std::vector<Item> chunk_;
+  std::vector<std::string> places_;  // of the chunk's items
   std::map<std::string, BotTally> tallies_;
   ItemStatistics statistics_;
   Json counts_ = Json::object();
@@ -129,7 +134,7 @@ CheckReport check_dataset(const std::string& dir, const CheckOptions& options) {
   report.json["num_tokens"] = recounts ? "recounted" : "not recounted: the tokenizer is not at hand";
   report.json["files"] = Json::array();
   ThreadPool pool(options.num_threads);
-  std::set<std::string> ids;
+  IdPlaces ids;
   for (const std::string& file : files) {
     const std::string path = (fs::path(dir) / file).string();
     FileCheck check(file, gates, pool, ids, report.failures);

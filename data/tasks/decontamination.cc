@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/errors.h"
 #include "core/line_reader.h"
 #include "data/tasks/word_hash.h"
 
@@ -46,13 +47,19 @@ NgramIndex::NgramIndex(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     LineReader reader(path);
     RollingHash run;  // runs cross line ends
+    bool is_full = false;
     for (std::string line; reader.next(line);) {
+      // A file that is no text, or next to none, would guard against nothing.
+      if (line.find('\0') != std::string::npos)
+        throw UserError(concat("decontaminate: expected text, got a NUL byte (", reader.where(), ")"));
       for (std::size_t at = line.find("\\n"); at != std::string::npos; at = line.find("\\n", at))
         line.replace(at, 2, "  ");  // JSON's line ends
       for_each_word(line, [&](std::uint64_t word, std::size_t start, std::size_t) {
-        if (run.add(word, start)) hashes_.insert(run.value());
+        is_full = run.add(word, start);
+        if (is_full) hashes_.insert(run.value());
       });
     }
+    if (!is_full) throw UserError(concat("decontaminate: expected text of at least ", kWords, " words, got fewer (", path, ")"));
   }
   for (const std::uint64_t hash : hashes_) digest_ += hash;  // a sum, since a set has no order
 }

@@ -13,7 +13,8 @@ class NgramIndex {
  public:
   static constexpr std::size_t kWords = 13;  // as GPT-3 and most reports since
 
-  /// Indexes text files; of a .json or .jsonl file (compressed too) every line is taken as it is, keys included.
+  /// Indexes text files; of a .json or .jsonl file (compressed too) every line is taken as it is, keys included. Throws UserError for a
+  /// file that is no text or holds no run.
   explicit NgramIndex(const std::vector<std::string>& paths);
 
   /// The first run of 13 words that a file holds too; empty when there is none.

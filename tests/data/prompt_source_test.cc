@@ -174,15 +174,48 @@ constexpr const char* kVerlRow =
 TEST_F(SourceFile, ReadsOurItemsAndVerlRows) {
   const std::string ours = item_to_json(item("a", 1)).dump();
   const std::string path = write("mixed.jsonl", ours + "\n\n" + kVerlRow + "\n");
-  const std::vector<Item> loaded = load_items({path, path}, {.verl_reward = "math"});
-  ASSERT_EQ(loaded.size(), 4u);
+  const std::vector<Item> loaded = load_items({path}, {.verl_reward = "math"});
+  ASSERT_EQ(loaded.size(), 2u);
   EXPECT_EQ(loaded[0].id, "a-1");
-  EXPECT_EQ(loaded[1].id, "openai/gsm8k/12");
+  EXPECT_EQ(loaded[1].id, "openai/gsm8k/train/12");
   EXPECT_EQ(loaded[1].task, "openai/gsm8k");
   EXPECT_EQ(loaded[1].messages[0].content, "2+2?");
   EXPECT_EQ(loaded[1].answer.reward, "math");
   EXPECT_EQ(loaded[1].answer.answers, std::vector<std::string>{"4"});
   EXPECT_EQ(loaded[1].question, "2+2?");
+}
+
+TEST_F(SourceFile, IdsThatDoNotDifferAreNamedAtBothPlaces) {
+  const std::string first = write("first.jsonl", item_to_json(item("a", 1)).dump() + "\n" + item_to_json(item("a", 2)).dump() + "\n");
+  const std::string second = write("second.jsonl", item_to_json(item("a", 2)).dump() + "\n" + item_to_json(item("a", 3)).dump() + "\n");
+  for (const auto& [paths, places] : {std::pair{std::vector{first, second}, std::pair{second + ":1", first + ":2"}},
+                                      std::pair{std::vector{first, first}, std::pair{first + ":1", first + ":1"}}}) {
+    try {
+      load_items(paths);
+      ADD_FAILURE() << places.first;
+    } catch (const UserError& error) {
+      const std::string id = places.second.ends_with(":2") ? "a-2" : "a-1";
+      EXPECT_EQ(error.what(),
+                places.first + ": expected ids that differ, got two items called '" + id + "', the other at " + places.second);
+    }
+  }
+  std::int64_t skipped = 0;
+  EXPECT_EQ(load_items({first, second}, {.skip_bad_lines = true, .verl_reward = ""}, &skipped).size(), 3u);
+  EXPECT_EQ(skipped, 1);
+}
+
+// verl counts a row's index in each split anew, and rows without one are named by file and line.
+TEST_F(SourceFile, RowsOfTwoSplitsOrTwoFoldersAreDifferentItems) {
+  std::string test_row = kVerlRow, bare_row = kVerlRow;
+  test_row.replace(test_row.find("\"train\""), 7, "\"test\"");
+  bare_row.replace(bare_row.find("\"index\""), 7, "\"other\"");
+  fs::create_directories(dir_ / "sub");
+  const std::string path = write("rows.jsonl", concat(kVerlRow, "\n", bare_row, "\n"));
+  const std::string other = write("sub/rows.jsonl", concat(test_row, "\n", bare_row, "\n"));
+  const std::vector<Item> loaded = load_items({path, other}, {.verl_reward = "math"});
+  std::vector<std::string> ids;
+  for (const Item& one : loaded) ids.push_back(one.id);
+  EXPECT_EQ(ids, (std::vector<std::string>{"openai/gsm8k/train/12", "rows.jsonl:2", "openai/gsm8k/test/12", other + ":2"}));
 }
 
 TEST_F(SourceFile, BadLinesAreNamedOrCounted) {

@@ -33,7 +33,7 @@ void read_lines(const std::string& path) {
       try {
         const Json json = parse_json(line, "line");
         check_round_trip(json);
-        data::item_from_verl_row(json, "math", "row");
+        data::item_from_verl_row(json, "math");
       } catch (const UserError&) {
       }
       try {

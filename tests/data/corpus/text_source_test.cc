@@ -134,14 +134,17 @@ class TextSourceTest : public ::testing::Test {
 TEST_F(TextSourceTest, ReadsAFolderOfEveryKind) {
   write("a.txt.gz", sentences(0, 60) + sentences(10, 5));
   write("sub/b.md.zst", "# The heading is no prose.\n" + sentences(60, 60) + "| A table | is none. |\n```\n");
+  write("marked.txt", "\xEF\xBB\xBFThe first sentence behind a mark.\r\n");
+  write("packed.index.gz", "no dictionary");
   write("c.jsonl", R"({"text":"The first row says this. The second sentence too."})"
                    "\n\n"
                    R"({"text":"The last row is here."})"
                    "\n");
   write("ignored.bin", std::string(10, '\0'));
   const TextCollection texts = load();
-  EXPECT_EQ(texts.num_files, 3);
-  EXPECT_EQ(texts.sentences.size(), 123u) << "each sentence once";
+  EXPECT_EQ(texts.num_files, 4);
+  EXPECT_EQ(texts.sentences.size(), 124u) << "each sentence once";
+  EXPECT_THAT(texts.sentences, Contains("The first sentence behind a mark."));
   EXPECT_THAT(texts.sentences, Contains("The second sentence too."));
   EXPECT_THAT(texts.sentences, Not(Contains(HasSubstr("heading"))));
   EXPECT_EQ(load().sentences, texts.sentences);
@@ -196,6 +199,19 @@ TEST_F(TextSourceTest, BadInputIsNamedOrCounted) {
       EXPECT_THAT(error(test.name), HasSubstr("expected at least 100 sentences")) << test.name;
     }
   }
+}
+
+// 200,000 lines that name nearly the same 0.8 MB each: 160 GB, had all of it to be read.
+TEST_F(TextSourceTest, AnIndexThatNamesTheSameBytesAgainAndAgainIsBounded) {
+  source_.max_mib = 1;
+  const std::string text = sentences(0, 25000);
+  std::string index;
+  for (int i = 0; i < 200000; ++i) {
+    index += concat("w\t", base64(i), "\t", base64(static_cast<std::int64_t>(text.size()) - i), "\n");
+  }
+  write("h.dict", text);
+  write("h.index", index);
+  EXPECT_GT(load("h.index").sentences.size(), 24000u);
 }
 
 TEST_F(TextSourceTest, WhatIsNoCorpusIsRefused) {

@@ -78,6 +78,14 @@ TEST(QuestionSource, RowsWithoutAnIdAreNamedByFileAndLine) {
   EXPECT_EQ(file.load()->items[0].id, "questions.jsonl:1");
 }
 
+TEST(QuestionSource, RowsWithoutAnIdInFilesOfOneNameAreDifferent) {
+  QuestionFile first(R"({"question":"Q?","answer":"A"})"), second(R"({"question":"R?","answer":"B"})");
+  first.source().path.push_back(second.path());
+  EXPECT_THAT(ids(*first.load()), ElementsAre("questions.jsonl:1", second.path() + ":1"));
+  first.source().path = {second.path(), second.path()};
+  EXPECT_THAT(first.error(), HasSubstr("expected ids that differ, got two items called 'questions.jsonl:1'"));
+}
+
 struct BrokenFile {
   std::string name;
   std::string bytes;  // second of three rows where it is a bad row
@@ -90,7 +98,7 @@ std::vector<BrokenFile> broken_rows() {
       {"no object", "[1]", "questions.jsonl:2: expected a row to be an object, got array"},
       {"missing field", R"({"id":"x","answer":"blue"})", "questions.jsonl:2: expected \"question\" to be a string, got nothing"},
       {"wrong type", R"({"id":"x","question":[],"answer":"blue"})", "questions.jsonl:2: expected \"question\" to be a string, got []"},
-      {"doubled id", plain("a"), "questions.jsonl:2: expected an id of its own, got \"a\", which "},
+      {"doubled id", plain("a"), "questions.jsonl:2: expected ids that differ, got two items called 'a', the other at questions.jsonl:1"},
       {"lost answer", plain("x", "green"), "questions.jsonl:2: expected the answer \"green\" in the paragraphs, got none that holds it"},
       {"binary",
        std::string("\x7F"

@@ -125,7 +125,7 @@ TEST(Gates, DecontaminationFindsThirteenWords) {
     const NgramIndex index({path});
     return judged(item, {test_corpus(), index, {}, {}});
   };
-  EXPECT_FALSE(with_words(6));
+  EXPECT_FALSE(with_words(9));
   const auto failure = with_words(20);
   ASSERT_TRUE(failure);
   EXPECT_EQ(failure->gate, Gate::decontamination);
