@@ -26,7 +26,8 @@ class NumberReader {
   // sign? unsigned value, then scale words, units, percent.
   std::optional<Number> quantity() {
     std::optional<Number> number = signed_value(0);
-    if (number) apply_suffixes(*number);
+    while (number && apply_suffix(*number)) {  // "1 hundred thousand"; each word shortens the rest
+    }
     return number;
   }
 
@@ -170,7 +171,8 @@ class NumberReader {
     return negative ? -exponent : exponent;
   }
 
-  void apply_suffixes(Number& number) {
+  // A scale word, behind which another may stand, or a percent sign; false when nothing more can follow.
+  bool apply_suffix(Number& number) {
     struct Scale {
       std::string_view word;
       int powers;
@@ -181,23 +183,24 @@ class NumberReader {
     if (take("%")) {
       percent_seen_ = true;
       number = number.shifted(-2);
-      return;
+      return false;
     }
     const std::string word = ascii_lower(rest_.substr(0, 16));
     for (const Scale& scale : kScales) {
       if (word.starts_with(scale.word) && (word.size() == scale.word.size() || !is_letter(word[scale.word.size()]))) {
         rest_.remove_prefix(scale.word.size());
         number = number.shifted(scale.powers);
-        return apply_suffixes(number);  // "1 hundred thousand"; each word shortens the rest
+        return true;
       }
     }
     if (word.starts_with("percent")) {
       rest_.remove_prefix(7);
       percent_seen_ = true;
       number = number.shifted(-2);
-      return;
+      return false;
     }
     rest_ = before;
+    return false;
   }
 
   std::string_view rest_;

@@ -139,6 +139,9 @@ TEST(Numeric, OneNumberInAShortSentence) {
                                {"\\boxed{42} \\boxed{43}", {"42"}, 0},
                                {"42" + std::string(1 << 20, ' ') + "apples", {"42"}, 0},
                            });
+  std::string many = "42";
+  for (int i = 0; i < 300'000; ++i) many += " hundred";  // as a gold answer of the user's file, which nothing bounds
+  expect_scores("numeric", {{many, {"42"}, 0}, {"42", {many}, 0}});
 }
 
 TEST(Numeric, RelativeToleranceKeepsTheSign) {
