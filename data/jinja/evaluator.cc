@@ -12,6 +12,7 @@ namespace longbow::data::jinja {
 namespace {
 
 constexpr int kMaxMacroDepth = 100;
+constexpr int kMaxLevels = 4000;  // of blocks and expressions inside each other, through macros too: less than the stack holds
 constexpr std::size_t kMaxTextBytes = std::size_t{256} << 20;
 
 /// Names of one block; the blocks around it are its parents. A loop's iteration, a macro's call and a captured block have
@@ -43,6 +44,19 @@ class Evaluator {
   }
 
  private:
+  /// One level of the recursion, from here to the end of the block.
+  class Level {
+   public:
+    explicit Level(Evaluator& evaluator) : evaluator_(evaluator) {
+      if (++evaluator_.levels_ > kMaxLevels) throw Failure(concat("expected at most ", kMaxLevels, " nested blocks and expressions"));
+    }
+    ~Level() { --evaluator_.levels_; }
+    Level(const Level&) = delete;
+
+   private:
+    Evaluator& evaluator_;
+  };
+
   static ScopePtr inside(const ScopePtr& parent) {
     auto scope = std::make_shared<Scope>();
     scope->parent = parent;
@@ -62,6 +76,7 @@ class Evaluator {
   }
 
   Flow execute(const Block& block, const ScopePtr& scope) {
+    const Level level(*this);
     for (const StatementPtr& statement : block) {
       try {
         if (const Flow flow = execute(*statement, scope); flow != Flow::next) return flow;
@@ -205,6 +220,7 @@ class Evaluator {
 
   /// A chain of filters whose innermost subject is `subject`.
   Value filtered(const Expression& filter, Value subject, const ScopePtr& scope) {
+    const Level level(*this);
     Value input = filter.parts[0] ? filtered(*filter.parts[0], std::move(subject), scope) : std::move(subject);
     return apply_filter(filter.text, input, arguments(filter, scope));
   }
@@ -217,6 +233,7 @@ class Evaluator {
   }
 
   Value evaluate(const Expression& node, const ScopePtr& scope) {
+    const Level level(*this);
     try {
       return compute(node, scope);
     } catch (Failure& failure) {
@@ -323,6 +340,7 @@ class Evaluator {
   std::string text_;
   std::string now_;
   int macro_depth_ = 0;
+  int levels_ = 0;
   std::size_t loop_depth_ = 0;
 };
 

@@ -74,6 +74,13 @@ TEST(ChatTemplate, HostileTemplatesEndInAnError) {
   EXPECT_NE(error_of(sum + " }}").find("terms"), std::string::npos);
   EXPECT_NE(error_of("{{ 'x' * 999999999999 }}").find("repeated"), std::string::npos);
   EXPECT_NE(error_of("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}").find("nested macro calls"), std::string::npos);
+  // Few macros, but each stands deep inside an expression, or inside blocks.
+  std::string joined = "{{ m()", inner = "{{ m() }}";
+  for (int i = 0; i < 900; ++i) joined += " ~ 'a'";
+  for (int i = 0; i < 90; ++i) inner = "{% if true %}" + inner + "{% endif %}";
+  for (const std::string& body : {joined + " }}", inner}) {
+    EXPECT_NE(error_of("{% macro m() %}" + body + "{% endmacro %}{{ m() }}").find("nested blocks and expressions"), std::string::npos);
+  }
 }
 
 TEST(ChatTemplate, LoadsFromADirectory) {
