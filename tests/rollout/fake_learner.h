@@ -21,7 +21,10 @@ class FakeLearner {
     socket_.bind(endpoint);
   }
 
-  void send(const data::WireMessage& message) { send_bytes(data::encode_message(message)); }
+  void send(const data::WireMessage& message) {
+    if (const auto* welcome = std::get_if<data::Welcome>(&message)) welcome_ = *welcome;
+    send_bytes(data::encode_message(message));
+  }
   /// One lease, to a worker that asked for several.
   void grant(const data::Lease& lease) {
     send(lease);
@@ -64,6 +67,8 @@ class FakeLearner {
  private:
   void answer_with_the_least(const data::WireMessage& message) {
     if (!greeted_) return send(data::Refuse{"hello: expected first, got another message"});  // as a learner that restarted does
+    // A worker that waited too long for its Welcome greets again under a new identity, and what was sent to the old one is lost.
+    if (std::holds_alternative<data::Hello>(message) && welcome_) send(data::Welcome(*welcome_));
     if (std::holds_alternative<data::LeaseRequest>(message)) send(data::Wait{20});
     if (std::holds_alternative<data::Heartbeat>(message)) send(data::Status{policy_version});
   }
@@ -72,6 +77,7 @@ class FakeLearner {
   zmq::socket_t socket_;
   std::string peer_;
   bool greeted_ = false;
+  std::optional<data::Welcome> welcome_;  // the last that was sent
 };
 
 }  // namespace longbow::rollout
