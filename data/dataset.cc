@@ -15,12 +15,22 @@ namespace {
 namespace fs = std::filesystem;
 
 // A path of a manifest is data from outside: it must stay inside the data set's folder.
-std::string checked_relative(const std::string& file, const std::string& dir) {
+void require_inside(const std::string& file, const std::string& dir) {
   const fs::path path(file);
   const bool leaves = path.is_absolute() || std::any_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; });
   if (file.empty() || leaves)
     throw UserError(concat("manifest: expected a file inside the data set, got \"", file, "\" (", dir, "/", kManifestName, ")"));
-  return file;
+}
+
+std::vector<std::string> listed_files(const Json& manifest, const std::string& dir) {
+  std::vector<std::string> files;
+  try {
+    for (const Json& entry : manifest.at("files").as_array()) files.push_back(entry.at("file").as_string());
+  } catch (const UserError& error) {
+    throw UserError(concat("manifest: ", error.what(), " (", dir, "/", kManifestName, ")"));
+  }
+  for (const std::string& file : files) require_inside(file, dir);
+  return files;
 }
 
 }  // namespace
@@ -65,8 +75,7 @@ std::vector<std::string> dataset_files(const std::string& dir) {
     throw UserError(concat("data set: expected a folder, got ", fs::exists(dir) ? "a file" : "nothing", " (", dir, ")"));
   std::vector<std::string> files;
   if (const Json manifest = read_manifest(dir); !manifest.is_null()) {
-    const Json& listed = manifest.at("files");
-    for (const Json& entry : listed.as_array()) files.push_back(checked_relative(entry.at("file").as_string(), dir));
+    files = listed_files(manifest, dir);
   } else {
     for (const fs::path& folder : {fs::path(dir), fs::path(dir) / "heldout"}) {
       if (!fs::is_directory(folder)) continue;

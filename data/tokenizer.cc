@@ -73,6 +73,8 @@ bool is_valid_utf8(std::string_view text) {
   return true;
 }
 
+constexpr std::size_t kMaxModelBytes = std::size_t{256} << 20;  // fifty times the largest in use
+
 /// A token setting is a string, or an object with `content`; null and absence mean none.
 std::optional<std::string> token_setting(const Json& config, std::string_view key) {
   const Json* value = config.find(key);
@@ -257,7 +259,7 @@ Tokenizer::Tokenizer(const std::string& dir) : state_(std::make_unique<State>())
     }
     throw UserError(concat("tokenizer: expected a file tokenizer.model, got none (", path, ")"));
   }
-  if (const auto status = state_->model.LoadFromSerializedProto(read_file(path)); !status.ok()) {
+  if (const auto status = state_->model.LoadFromSerializedProto(read_file(path, kMaxModelBytes)); !status.ok()) {
     throw UserError(concat("tokenizer: expected a sentencepiece model, got a file that does not load as one (", path, ")"));
   }
   state_->read_pieces();

@@ -56,5 +56,32 @@ TEST(Dataset, BadFilesAreNamedWithTheLine) {
   }
 }
 
+TEST(Dataset, ManifestsOfAnyShapeAreNamed) {
+  const testing::TemporaryFolder folder;
+  const struct {
+    const char* manifest;
+    const char* expected;
+  } cases[] = {
+      {"", "manifest.json:1:1: bad JSON: the document is empty"},
+      {"[]", "manifest: JSON: expected an object, got an array ("},
+      {"{}", "manifest: JSON: expected a key \"files\", got an object without it ("},
+      {R"({"files": 7})", "manifest: JSON: expected an array, got an integer ("},
+      {R"({"files": [7]})", "manifest: JSON: expected an object, got an integer ("},
+      {R"({"files": [{"file": null}]})", "manifest: JSON: expected a string, got null ("},
+      {R"({"files": [{"file": "../secret.jsonl"}]})", "expected a file inside the data set, got \"../secret.jsonl\" ("},
+      {R"({"files": []})", "data set: expected .jsonl files, got none ("},
+  };
+  for (const auto& test : cases) {
+    write_file_atomically(folder.file("manifest.json"), test.manifest);
+    try {
+      dataset_files(folder.path());
+      ADD_FAILURE() << test.manifest;
+    } catch (const UserError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(test.expected));
+      EXPECT_THAT(error.what(), HasSubstr(folder.path()));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace longbow::data

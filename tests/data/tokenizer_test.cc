@@ -140,8 +140,20 @@ TEST(Tokenizer, SaysWhatIsWrong) {
   } catch (const UserError& error) {
     EXPECT_NE(std::string(error.what()).find("byte-level BPE tokenizers are not supported yet"), std::string::npos);
   }
-  std::ofstream(dir + "/tokenizer.model") << "garbage";
-  EXPECT_THROW(Tokenizer{dir}, UserError);
+  for (const std::string& garbage : {std::string(), std::string("garbage"),
+                                     std::string("\x7F"
+                                                 "ELF\0\1\2",
+                                                 7)}) {
+    std::ofstream(dir + "/tokenizer.model", std::ios::binary) << garbage;
+    EXPECT_THROW(Tokenizer{dir}, UserError) << garbage.size();
+  }
+  fs::resize_file(dir + "/tokenizer.model", std::uintmax_t{1} << 30);
+  try {
+    Tokenizer tokenizer(dir);
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_NE(std::string(error.what()).find("file too large"), std::string::npos) << error.what();
+  }
   EXPECT_THROW(train_tokenizer({}, {}, dir), UserError);
   EXPECT_THROW(train_tokenizer({"too little text"}, {.vocab_size = 4000}, dir), UserError);
 }
