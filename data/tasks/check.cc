@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/errors.h"
 #include "core/thread_pool.h"
 #include "data/dataset.h"
 #include "data/item_statistics.h"
@@ -88,7 +89,11 @@ class FileCheck {
       const Item& item = chunk_[static_cast<std::size_t>(i)];
       Judged& one = judged[static_cast<std::size_t>(i)];
       const Reading reading = is_foreign(item) ? read_foreign_item(item) : read_item(item, gates_.corpus);
-      one.failure = is_foreign(item) ? gates_.judge_foreign(item, reading) : gates_.judge(item, reading);
+      try {
+        one.failure = is_foreign(item) ? gates_.judge_foreign(item, reading) : gates_.judge(item, reading);
+      } catch (const UserError& error) {  // a reward, or parameters of one, that do not exist
+        one.failure = GateFailure{Gate::oracle, error.what()};
+      }
       // An item without a reading has nothing for the bots to work on.
       if (reading.problem.empty()) one.bots = run_bots(item, reading);
     });
