@@ -54,6 +54,7 @@ class CrossEntityBuilder final : public TaskBuilder {
   CrossEntityBuilder(CrossEntityConfig config, const Corpus& corpus, std::string_view source)
       : TaskBuilder(config.settings, corpus), config_(std::move(config)), user_dates_(questions()) {
     config_.settings = settings();
+    keep_questions(UserDates::gives_one, "dates to compare", "it takes 2WikiMultihopQA's evidences: (subject, relation, date)");
     for (const std::string& name : config_.operations) operations_.push_back(operation_of(name, source));
     if (operations_.empty()) throw UserError(concat("/operations: expected at least one, got none (", source, ")"));
     const std::int64_t count = config_.num_entities;

@@ -92,6 +92,9 @@ class UserDates {
   };
   explicit UserDates(const std::vector<const QaItem*>& questions);
 
+  /// Whether the question's evidence gives a date whose paragraph states it.
+  static bool gives_one(const QaItem& question);
+
   /// Whose date is nearest to another's, or how many years lie between two: neither is stated, and each date is in a paragraph of its
   /// own. nullopt for a question without such evidence, and where no others with the same relation fit around it.
   std::optional<Draft> draft(const QaItem& question, std::int64_t count, bool asks_entity, Rng& rng) const;

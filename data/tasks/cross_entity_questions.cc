@@ -123,6 +123,8 @@ UserDates::UserDates(const std::vector<const QaItem*>& questions) {
   }
 }
 
+bool UserDates::gives_one(const QaItem& question) { return !dates_of(question).empty(); }
+
 std::optional<Draft> UserDates::draft(const QaItem& question, std::int64_t count, bool asks_entity, Rng& rng) const {
   const std::vector<Date> own = dates_of(question);
   if (own.empty()) return std::nullopt;

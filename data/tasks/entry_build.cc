@@ -113,7 +113,8 @@ bool EntryBuild::take(const Drawn& drawn) {
     throw UserError(
         concat("data build: expected most draws of ", inputs_.builder.settings().task, " to give an item of at most ",
                inputs_.builder.settings().max_tokens, " tokens, got ", num_items_, " items and ", num_dropped(), " drops", last_reason_),
-        "raise max_tokens, or lower the knobs that add sentences or steps");
+        concat("raise max_tokens, or lower the knobs that add sentences or steps",
+               inputs_.builder.question_set() == nullptr ? "" : ", or bring more questions of one kind"));
   }
   return false;
 }

@@ -12,8 +12,7 @@ namespace {
 
 class FuzzyNeedle final : public TaskBuilder {
  public:
-  FuzzyNeedle(FuzzyNeedleConfig config, const Corpus& corpus, std::string_view source)
-      : TaskBuilder(config.settings, corpus), config_(std::move(config)) {
+  FuzzyNeedle(FuzzyNeedleConfig config, const Corpus& corpus) : TaskBuilder(config.settings, corpus), config_(std::move(config)) {
     config_.settings = settings();
     const auto& all = corpus.categories();
     categories_.assign(all.begin(), all.begin() + std::min<std::size_t>(config_.num_categories, all.size()));
@@ -22,13 +21,9 @@ class FuzzyNeedle final : public TaskBuilder {
     }
     if (!config_.settings.questions) return;
     facts_ = user_facts(questions(), corpus.wordnet());
-    keep_questions([&](const QaItem& question) { return !facts_of(question, corpus.wordnet()).empty(); });
-    if (facts_.empty()) {
-      throw UserError(concat("/questions: expected facts that fuzzy_needle can hide, got none in ", question_set()->items.size(),
-                             " questions (", source, ")"),
-                      "it takes 2WikiMultihopQA's evidences, MuSiQue's steps with relations, or sentences with the answer that name their "
-                      "page's title");
-    }
+    keep_questions([&](const QaItem& question) { return !facts_of(question, corpus.wordnet()).empty(); }, "facts that it can hide",
+                   "it takes 2WikiMultihopQA's evidences, MuSiQue's steps with relations, or sentences with the answer that name their "
+                   "page's title");
   }
 
   std::string_view family() const override { return "retrieval"; }
@@ -182,7 +177,7 @@ std::string fuzzy_needle_is_a(std::string_view member, std::string_view category
 std::unique_ptr<TaskBuilder> make_fuzzy_needle(const Json& entry, const Corpus& corpus, std::string_view source) {
   FuzzyNeedleConfig config;
   read_config(config, entry, source);
-  return std::make_unique<FuzzyNeedle>(std::move(config), corpus, source);
+  return std::make_unique<FuzzyNeedle>(std::move(config), corpus);
 }
 
 }  // namespace longbow::data

@@ -45,6 +45,15 @@ bool are_apart(const Terminal& one, const Terminal& other) {
   return one.asked != other.asked && !holds(other, one);
 }
 
+// An answer quoted from a text may be quoted a little longer or shorter. One that is worked out is right or wrong as a whole: half a list,
+// or another sign between two numbers, is wrong.
+const char* reward_for(const Terminal& gold) {
+  const std::string& answer = gold.question->answer();
+  if (is_yes_no(*gold.question)) return "exact_match";
+  if (!gold.paragraphs.empty()) return "sub_em";
+  return std::any_of(answer.begin(), answer.end(), [](unsigned char c) { return std::isdigit(c) != 0; }) ? "math" : "exact_match";
+}
+
 // The gold question first, then others as far as the limit reaches.
 std::vector<Terminal> draw_terminals(const KeyChainConfig& config, const QaItem& gold, const std::vector<const QaItem*>& questions,
                                      Rng& rng, std::int64_t limit_tokens) {
@@ -124,7 +133,7 @@ std::optional<Draft> draft_key_chain_of_questions(const KeyChainConfig& config, 
   }
   draft.gold_chain.push_back(answer_step(question.answer()));
   draft.question = fill(kUserKeyChainQuestions[rng.below(static_cast<std::uint64_t>(config.num_question_wordings))], {keys[0]});
-  draft.answer = {is_yes_no(question) ? "exact_match" : "sub_em", question.answers};
+  draft.answer = {reward_for(gold), question.answers};
   if (!is_yes_no(question)) draft.keep_out = question.answers;
   note_question(draft, question, gold.paragraphs.size());
   draft.difficulty["num_candidates"] = static_cast<std::int64_t>(terminals.size());

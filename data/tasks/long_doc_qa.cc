@@ -29,6 +29,7 @@ class LongDocQa final : public TaskBuilder {
       throw UserError(concat("/comparison_share: expected at most 1 together with yes_no_share, got ",
                              config_.comparison_share + config_.yes_no_share, " (", source, ")"));
     }
+    keep_questions(suits_long_doc_qa, "questions with paragraphs that hold the answer, where the question does not");
     const auto num_yes_no = std::count_if(questions().begin(), questions().end(), [](const QaItem* item) { return is_yes_no(*item); });
     const auto num_others = static_cast<double>(questions().size()) - static_cast<double>(num_yes_no);
     // Of n others, n s / (1 - s) with yes or no make up the share s.
@@ -115,7 +116,7 @@ class LongDocQa final : public TaskBuilder {
   }
   std::optional<Draft> draft_from(const QaItem& question, Rng& rng, std::int64_t limit_tokens) const override {
     if (is_yes_no(question) && rng.uniform() >= yes_no_kept_) return std::nullopt;
-    return draft_long_doc_qa_of_question(config_, question, questions(), rng, limit_tokens);
+    return draft_long_doc_qa_of_question(config_, question, questions_of_split(), rng, limit_tokens);
   }
 
  private:

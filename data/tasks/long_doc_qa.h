@@ -123,8 +123,10 @@ std::optional<Draft> draft_long_doc_qa_walk(std::size_t num_hops, std::size_t nu
                                             const std::function<void(const std::vector<std::string>&, DocPage&)>& add_filler, Rng& rng);
 Reading read_long_doc_qa_walk(const Item& item, const MessageParts& parts, const WebWalk& walk);
 
-/// One of the user's questions: its paragraphs and others' as pages. nullopt when the answer stands in the question, is not in what the
-/// question rests on, or when that offers nothing to mix it up with.
+/// Whether the question rests on paragraphs which hold its answer while the question does not, or it is yes or no.
+bool suits_long_doc_qa(const QaItem& question);
+/// One of the user's questions: its paragraphs and others' as pages. nullopt when it does not suit, or when what it rests on offers nothing
+/// to mix the answer up with.
 std::optional<Draft> draft_long_doc_qa_of_question(const LongDocQaConfig& config, const QaItem& question,
                                                    const std::vector<const QaItem*>& questions, Rng& rng, std::int64_t limit_tokens);
 Reading read_long_doc_qa_of_question(const Item& item);

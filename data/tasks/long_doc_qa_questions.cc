@@ -33,6 +33,12 @@ std::vector<const QaParagraph*> evidence_of(const QaItem& question) {
   return marked.empty() ? holding : marked;
 }
 
+std::vector<std::string> pages_of(const std::vector<const QaParagraph*>& paragraphs) {
+  std::vector<std::string> pages;
+  for (const QaParagraph* paragraph : paragraphs) pages.push_back(page_of(*paragraph));
+  return pages;
+}
+
 // What a guesser chooses from who has found the evidence: in it, what looks like the answer; else as many words in a row as it has.
 std::vector<std::string> guesses_in(const std::vector<std::string>& pages, const std::vector<std::string>& answers) {
   std::set<std::string> guesses = {answers.front()};
@@ -66,13 +72,17 @@ std::string shortcut_problem(const Item& item, const Reading& reading) {
 
 }  // namespace
 
+bool suits_long_doc_qa(const QaItem& question) {
+  const std::vector<std::string> pages = pages_of(evidence_of(question));
+  return !pages.empty() && (is_yes_no(question) || (holds_answer(pages, question) && !holds_answer({question.question}, question)));
+}
+
 std::optional<Draft> draft_long_doc_qa_of_question(const LongDocQaConfig& config, const QaItem& question,
                                                    const std::vector<const QaItem*>& questions, Rng& rng, std::int64_t limit_tokens) {
   const bool yes_no = is_yes_no(question);
   const std::vector<const QaParagraph*> evidence = evidence_of(question);
-  std::vector<std::string> pages;
-  for (const QaParagraph* paragraph : evidence) pages.push_back(page_of(*paragraph));
-  if (pages.empty() || (!yes_no && (!holds_answer(pages, question) || holds_answer({question.question}, question)))) return std::nullopt;
+  const std::vector<std::string> pages = pages_of(evidence);
+  if (!suits_long_doc_qa(question)) return std::nullopt;
   const std::vector<std::string> guesses = guesses_in(pages, question.answers);
   if (guesses.size() < 2) return std::nullopt;
 

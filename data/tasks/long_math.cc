@@ -44,6 +44,9 @@ class LongMath final : public TaskBuilder {
     config_.settings = settings();
     for (const std::string& name : config_.operations) operations_.push_back(operation_of(name, source));
     if (operations_.empty()) throw UserError(concat("/operations: expected at least one, got none (", source, ")"));
+    keep_questions([&](const QaItem& question) { return suits_long_math(config_, question); },
+                   concat("problems of at least ", config_.min_fragments, " sentences with numbers before the one that asks"),
+                   "the answer must be a number or a formula");
     if (config_.num_steps == 1) std::erase(operations_, Operation::together);  // needs two people before it
     if (operations_.empty()) throw UserError(concat("/num_steps: expected at least 2 for \"together\" alone, got 1 (", source, ")"));
   }

@@ -33,7 +33,7 @@ struct LongMathConfig {
     v.field("num_noise", num_noise,
             {.help = "Sentences with numbers about the same people that the answer does not need.", .min = 0, .max = 500});
     v.field("min_fragments", min_fragments,
-            {.help = "With questions of your own: fewest sentences before the one that asks; shorter problems are dropped.",
+            {.help = "With questions of your own: fewest sentences with a number before the one that asks; others are dropped.",
              .min = 1,
              .max = 20});
     v.field("num_question_wordings", num_question_wordings,
@@ -72,7 +72,9 @@ inline constexpr std::array kThings = {"pears", "coins", "shells", "stamps", "ma
 inline constexpr const char* kCaseFragment = "Case {}, part {}: {}";
 inline constexpr const char* kCaseQuestion = "About case {}: {}";
 
-/// nullopt when the problem has too few sentences, an answer that is no number or formula, or one that the text shows.
+/// Whether the problem asks something, after at least `min_fragments` sentences with a quantity, and has a number or formula for answer.
+bool suits_long_math(const LongMathConfig& config, const QaItem& question);
+/// nullopt when the problem does not suit, or the text shows its answer.
 std::optional<Draft> draft_long_math_of_questions(const LongMathConfig& config, const QaItem& question,
                                                   const std::vector<const QaItem*>& questions, Rng& rng);
 Reading read_long_math_of_questions(const Item& item);

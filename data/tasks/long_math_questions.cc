@@ -26,28 +26,65 @@ struct Problem {
   std::string answer;
 };
 
-// GSM8K's answers end in "#### 72"; others are the number alone. Empty when it is no mathematics.
+// How many words a text has besides LaTeX's commands and the like of "0x1f".
+std::size_t num_plain_words(std::string_view text) {
+  constexpr std::size_t kShortestWord = 3;  // "x", "km", "pi" are part of a formula
+  std::size_t words = 0;
+  for (std::size_t i = 0, end = 0; i < text.size(); i = end + 1) {
+    end = i;
+    while (end < text.size() && std::isalnum(static_cast<unsigned char>(text[end]))) ++end;
+    const bool is_command = i > 0 && text[i - 1] == '\\';
+    const bool is_word = end - i >= kShortestWord && std::isalpha(static_cast<unsigned char>(text[i]));
+    words += is_word && !is_command ? 1 : 0;
+  }
+  return words;
+}
+
+// GSM8K's answers end in "#### 72"; others are the number or formula alone, perhaps with its unit. Empty when it is no mathematics.
 std::string final_answer(std::string_view answer) {
   constexpr std::string_view kMark = "####";
   if (const std::size_t mark = answer.rfind(kMark); mark != std::string_view::npos) answer.remove_prefix(mark + kMark.size());
   const std::string line = one_line(answer);
   const bool has_number =
       std::any_of(line.begin(), line.end(), [](char c) { return std::isdigit(static_cast<unsigned char>(c)) || c == '\\'; });
-  return has_number && line.size() <= kLongestAnswer ? line : "";
+  return has_number && num_plain_words(line) <= 1 && line.size() <= kLongestAnswer ? line : "";
 }
 
-// The sentences before the first that asks are premises; all from there on is asked. A problem that asks nowhere ("Find x.") asks with its
-// last sentence.
+// "How many …?", "Find x.", "If so, what is x?"
+bool is_asking(std::string_view sentence) {
+  constexpr std::array kOrders = {"calculate", "compute",  "count", "determine", "estimate", "evaluate", "express",
+                                  "find",      "simplify", "solve", "state",     "tell",     "what",     "work"};
+  const std::vector<std::string> words = lower_words(sentence);
+  return sentence.ends_with('?') || (!words.empty() && std::find(kOrders.begin(), kOrders.end(), words.front()) != kOrders.end());
+}
+
+// Digits, or a number in words: what a fragment must tell so that the case cannot be solved without it.
+bool tells_quantity(std::string_view sentence) {
+  constexpr std::array kNumberWords = {"one",    "two",    "three", "four",   "five",   "six",   "seven",  "eight", "nine",  "ten",
+                                       "eleven", "twelve", "dozen", "double", "triple", "twice", "thrice", "half",  "third", "quarter"};
+  const std::vector<std::string> words = lower_words(sentence);
+  return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+    return std::any_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c) != 0; }) ||
+           std::find(kNumberWords.begin(), kNumberWords.end(), word) != kNumberWords.end();
+  });
+}
+
+// The sentences before the first that asks are premises; all from there on is asked: nothing, where no sentence asks.
 Problem problem_of(const QaItem& item) {
   std::vector<std::string> sentences;
   for (const std::string& sentence : split_prose(item.question)) sentences.push_back(one_line(sentence));
-  auto asks = std::find_if(sentences.begin(), sentences.end(), [](const std::string& sentence) { return sentence.ends_with('?'); });
-  if (asks == sentences.end() && !sentences.empty()) --asks;
+  auto asks = std::find_if(sentences.begin(), sentences.end(), is_asking);
   Problem problem;
   problem.premises.assign(sentences.begin(), asks);
   for (; asks != sentences.end(); ++asks) problem.asked += (problem.asked.empty() ? "" : " ") + *asks;
   problem.answer = final_answer(item.answer());
   return problem;
+}
+
+bool suits(const LongMathConfig& config, const Problem& problem) {
+  const auto telling = std::count_if(problem.premises.begin(), problem.premises.end(), tells_quantity);
+  return !problem.answer.empty() && !problem.asked.empty() && telling >= config.min_fragments &&
+         problem.premises.size() <= kOrdinals.size();
 }
 
 std::string fragment(std::string_view label, std::size_t part, std::string_view sentence) {
@@ -82,14 +119,12 @@ std::vector<std::string> unshown_numbers(const std::set<std::string>& shown, std
 
 }  // namespace
 
+bool suits_long_math(const LongMathConfig& config, const QaItem& question) { return suits(config, problem_of(question)); }
+
 std::optional<Draft> draft_long_math_of_questions(const LongMathConfig& config, const QaItem& question,
                                                   const std::vector<const QaItem*>& questions, Rng& rng) {
   const Problem gold = problem_of(question);
-  const auto fits = [&](const Problem& problem) {
-    return !problem.answer.empty() && problem.premises.size() >= static_cast<std::size_t>(config.min_fragments) &&
-           problem.premises.size() <= kOrdinals.size();
-  };
-  if (!fits(gold)) return std::nullopt;
+  if (!suits(config, gold)) return std::nullopt;
 
   Draft draft;
   std::set<std::string> labels = {draw_label(rng)};
@@ -104,7 +139,7 @@ std::optional<Draft> draft_long_math_of_questions(const LongMathConfig& config, 
   for (int tries = 0; cases < config.num_decoy_cases && tries < kMaxTries; ++tries) {
     const QaItem* drawn = rng.pick(questions);
     const Problem other = problem_of(*drawn);
-    if (!fits(other) || other.answer == gold.answer || !told.insert(drawn).second) continue;
+    if (!suits(config, other) || other.answer == gold.answer || !told.insert(drawn).second) continue;
     std::string its_label = draw_label(rng);
     if (!labels.insert(its_label).second) continue;
     for (std::size_t i = 0; i < other.premises.size(); ++i) draft.sentences.push_back(fragment(its_label, i, other.premises[i]));

@@ -35,7 +35,15 @@ class MultiNeedle final : public TaskBuilder {
       throw UserError(concat("/min_same: expected at most max_same = ", config_.max_same, ", got ", config_.min_same, " (", source, ")"));
     }
     for (const Category& category : corpus.categories()) topics_.insert(topics_.end(), category.members.begin(), category.members.end());
-    if (!questions().empty()) titled_texts_ = std::make_unique<const TitledTexts>(questions());
+    if (questions().empty()) return;
+    titled_texts_ = std::make_unique<const TitledTexts>(questions());
+    const auto least = static_cast<std::size_t>(config_.min_same);
+    keep_questions(
+        [&](const QaItem& question) {
+          return std::any_of(question.paragraphs.begin(), question.paragraphs.end(),
+                             [&](const QaParagraph& one) { return !titled_texts_->under(quotable(one.title), least).empty(); });
+        },
+        concat("titles with ", least, " paragraphs or sentences under them"), "lower min_same and max_same");
   }
 
   std::string_view family() const override { return "retrieval"; }
@@ -78,8 +86,9 @@ class MultiNeedle final : public TaskBuilder {
     std::size_t bytes = 0;
     for (const std::string& text : texts) bytes += text.size() + kHeadBytes;
     if (static_cast<double>(bytes) > kBytesPerToken * static_cast<double>(limit_tokens)) return std::nullopt;
-    const auto others = std::make_shared<OtherParagraphs>(
-        questions(), [title](const QaParagraph& other) { return !one_line(other.title).empty() && quotable(other.title) != title; });
+    const auto others = std::make_shared<OtherParagraphs>(questions_of_split(), [title](const QaParagraph& other) {
+      return !one_line(other.title).empty() && quotable(other.title) != title;
+    });
     std::optional<Draft> draft = converse(rng, fill(kTitledThing, {title}), texts, {}, others);
     if (draft) note_question(*draft, question, wanted);
     return draft;

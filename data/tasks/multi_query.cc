@@ -21,6 +21,7 @@ class MultiQuery final : public TaskBuilder {
   MultiQuery(MultiQueryConfig config, const Corpus& corpus, std::string_view source)
       : TaskBuilder(config.settings, corpus), config_(std::move(config)) {
     config_.settings = settings();
+    keep_questions(suits_multi_query, "questions with paragraphs that hold a short answer");
     if (config_.num_replaced + config_.num_reasked > config_.num_queries) {
       throw UserError(concat("/num_queries: expected at least num_replaced + num_reasked = ", config_.num_replaced + config_.num_reasked,
                              ", got ", config_.num_queries, " (", source, ")"));

@@ -159,6 +159,8 @@ inline constexpr std::array kMultiQueryQuestionsOfUsers = {
     "Collect the questions that hold at the end of the text and answer them, in order, as a numbered list.",
 };
 
+/// Whether the question rests on paragraphs and has an answer of one line that stands in them, or is yes or no.
+bool suits_multi_query(const QaItem& question);
 /// Several of the user's questions, planted in quotes among what they rest on; some are taken back. nullopt when too few of them fit.
 std::optional<Draft> draft_multi_query_of_questions(const MultiQueryConfig& config, const QaItem& question,
                                                     const std::vector<const QaItem*>& questions, Rng& rng, std::int64_t limit_tokens);

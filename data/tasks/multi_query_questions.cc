@@ -105,6 +105,8 @@ std::string answer_line(std::size_t line, std::string_view answer) { return conc
 
 }  // namespace
 
+bool suits_multi_query(const QaItem& question) { return Quoted(question).is_sound(); }
+
 std::optional<Draft> draft_multi_query_of_questions(const MultiQueryConfig& config, const QaItem& question,
                                                     const std::vector<const QaItem*>& questions, Rng& rng, std::int64_t limit_tokens) {
   const auto num_standing = static_cast<std::size_t>(config.num_queries);

@@ -54,8 +54,9 @@ TaskBuilder::TaskBuilder(TaskSettings settings, const Corpus& corpus) : settings
   if (!settings_.questions) return;
   question_set_ = load_questions(*settings_.questions);
   for (const QaItem& item : question_set_->items) {
-    if (is_heldout(item, settings_.questions->heldout_share) == (settings_.split == Split::heldout)) questions_.push_back(&item);
+    if (is_heldout(item, settings_.questions->heldout_share) == (settings_.split == Split::heldout)) questions_of_split_.push_back(&item);
   }
+  questions_ = questions_of_split_;
   if (questions_.empty()) {
     throw UserError(concat(settings_.task, ": expected questions for the split ", name_of(settings_.split), ", got none of ",
                            question_set_->items.size(), " (", settings_.questions->path.front(), ")"),
@@ -119,8 +120,13 @@ std::optional<Draft> TaskBuilder::draft_from(const QaItem&, Rng&, std::int64_t) 
   throw InternalError(settings_.task + ": draft_from of a builder that takes no questions");
 }
 
-void TaskBuilder::keep_questions(const std::function<bool(const QaItem&)>& suits) {
+void TaskBuilder::keep_questions(const std::function<bool(const QaItem&)>& suits, std::string_view needed, std::string_view hint) {
+  if (!settings_.questions) return;
   std::erase_if(questions_, [&](const QaItem* question) { return !suits(*question); });
+  if (!questions_.empty()) return;
+  throw UserError(concat(settings_.task, ": expected ", needed, ", got none in ", questions_of_split_.size(), " questions (",
+                         settings_.questions->path.front(), ")"),
+                  std::string(hint));
 }
 
 // A walk over all questions in steps of a stride that has no factor in common with their number: an order of its own for each seed,

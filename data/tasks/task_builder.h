@@ -110,8 +110,11 @@ class TaskBuilder {
   virtual std::optional<Draft> draft(Rng& rng, std::int64_t limit_tokens) const = 0;
   /// The same from one of questions(), each of which is asked once before one is asked again; nullopt when this one does not suit.
   virtual std::optional<Draft> draft_from(const QaItem& question, Rng& rng, std::int64_t limit_tokens) const;
-  /// Drops those of questions() that the task can never ask, so that not every other draw is in vain.
-  void keep_questions(const std::function<bool(const QaItem&)>& suits);
+  /// Drops those of questions() that the task can never ask, so that not every other draw is in vain. Throws UserError when none is left:
+  /// "expected `needed`, got none in 960 questions".
+  void keep_questions(const std::function<bool(const QaItem&)>& suits, std::string_view needed, std::string_view hint = "");
+  /// All questions of this split, those that the task cannot ask included: their paragraphs are filler.
+  const std::vector<const QaItem*>& questions_of_split() const { return questions_of_split_; }
   /// `count` different names of the split.
   std::vector<std::string> draw_names(Rng& rng, std::size_t count) const;
   const Corpus& corpus() const { return corpus_; }
@@ -123,6 +126,7 @@ class TaskBuilder {
   TaskSettings settings_;
   const Corpus& corpus_;
   std::shared_ptr<const QuestionSet> question_set_;
+  std::vector<const QaItem*> questions_of_split_;
   std::vector<const QaItem*> questions_;
 };
 

@@ -13,6 +13,9 @@ class WebSearch final : public TaskBuilder {
   WebSearch(WebSearchConfig config, const Corpus& corpus, std::string_view source)
       : TaskBuilder(config.settings, corpus), config_(std::move(config)), user_walks_(questions()) {
     config_.settings = settings();
+    keep_questions([&](const QaItem& question) { return user_walks_.has_siblings(question); },
+                   "walks of several hops that three questions or more have in common",
+                   "it takes 2WikiMultihopQA's evidences and MuSiQue's steps, where each starts from the one before");
     if (config_.min_hops > config_.max_hops) {
       throw UserError(concat("/min_hops: expected at most max_hops (", config_.max_hops, "), got ", config_.min_hops, " (", source, ")"));
     }
@@ -22,7 +25,7 @@ class WebSearch final : public TaskBuilder {
   }
 
   std::string_view family() const override { return "multi_evidence"; }
-  int version() const override { return 2; }
+  int version() const override { return 3; }
   Json resolved() const override { return config_to_json(config_); }
   bool takes_questions() const override { return true; }
 

@@ -104,6 +104,8 @@ class UserWalks {
   /// 2Wiki's evidence where each triple starts from the one before, or MuSiQue's steps where each asks of the one before; empty for any
   /// other question and where a paragraph does not hold its link's object.
   static Walk walk_of(const QaItem& question);
+  /// Whether the question is a walk, and enough others have the same relations.
+  bool has_siblings(const QaItem& question) const;
   /// A draft of this question among siblings; nullopt when it is no walk, or has too few siblings that fit.
   std::optional<Draft> draft(const QaItem& question, std::size_t num_siblings, Rng& rng, std::int64_t limit_tokens) const;
 

@@ -118,6 +118,12 @@ UserWalks::Walk UserWalks::walk_of(const QaItem& question) {
   return holds_answer({walk.back().page}, question) ? walk : Walk();
 }
 
+bool UserWalks::has_siblings(const QaItem& question) const {
+  const Walk walk = walk_of(question);
+  const auto siblings = by_relations_.find(relations_of(walk));
+  return !walk.empty() && siblings != by_relations_.end() && siblings->second.size() >= kMinWalks;
+}
+
 std::optional<Draft> UserWalks::draft(const QaItem& question, std::size_t num_siblings, Rng& rng, std::int64_t limit_tokens) const {
   const Walk gold = walk_of(question);
   const auto siblings = by_relations_.find(relations_of(gold));

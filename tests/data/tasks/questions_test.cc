@@ -160,14 +160,79 @@ TEST(QuestionsOfKeyChain, OtherAnswersThatCouldPassForGoldAreSeen) {
   }
 }
 
-TEST(QuestionsOfFuzzyNeedle, NeedFacts) {
+// A file that a task can do nothing with is refused at once and by its name, not after hundreds of vain draws.
+TEST(QuestionsOfEveryTask, AreRefusedWhereNoneSuits) {
+  const struct {
+    const char* task;
+    const char* needed;
+  } cases[] = {
+      {"cross_entity", "dates to compare"},
+      {"fuzzy_needle", "facts that it can hide"},
+      {"long_doc_qa", "questions with paragraphs that hold the answer, where the question does not"},
+      {"long_math", "problems of at least 2 sentences with numbers before the one that asks"},
+      {"multi_needle", "titles with 4 paragraphs or sentences under them"},
+      {"multi_query", "questions with paragraphs that hold a short answer"},
+      {"web_search", "walks of several hops that three questions or more have in common"},
+  };
   const testing::TemporaryFolder folder;
-  write_file_atomically(folder.file("q.jsonl"), math_rows(60));
-  try {
-    builder_of(concat(R"({"task":"fuzzy_needle","questions":{"path":[")", folder.file("q.jsonl"), "\"]}}"));
-    ADD_FAILURE();
-  } catch (const UserError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("/questions: expected facts that fuzzy_needle can hide, got none in 60 questions"));
+  write_file_atomically(folder.file("q.jsonl"), R"({"question":"Sort these words: pear, fig, date","answer":"date, fig, pear"})"
+                                                "\n"
+                                                R"({"question":"What is 17 * 3?","answer":"51"})"
+                                                "\n");
+  const std::string questions = concat(R"(","questions":{"heldout_share":0,"path":[")", folder.file("q.jsonl"), "\"]}}");
+  for (const auto& [task, needed] : cases) {
+    try {
+      builder_of(concat(R"({"task":")", task, questions));
+      ADD_FAILURE() << task;
+    } catch (const UserError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(concat(task, ": expected ", needed, ", got none in 2 questions"))) << task;
+    }
+  }
+}
+
+// Those that do not suit take no draws, but their paragraphs still stand beside the others'.
+TEST(QuestionsOfEveryTask, ThatDoNotSuitAreNotDrawn) {
+  const testing::TemporaryFolder folder;
+  std::string rows = wiki_rows(12);
+  for (int i = 0; i < 40; ++i) rows += concat(R"({"id":"n)", i, R"(","question":"What is 17 * )", i, R"(?","answer":")", 17 * i, "\"}\n");
+  write_file_atomically(folder.file("q.jsonl"), rows);
+  for (const char* task : {"cross_entity", "fuzzy_needle", "long_doc_qa", "multi_query", "web_search"}) {
+    const auto builder =
+        builder_of(concat(R"({"task":")", task, R"(","questions":{"heldout_share":0,"path":[")", folder.file("q.jsonl"), "\"]}}"));
+    EXPECT_EQ(builder->questions().size(), 12u) << task;
+  }
+}
+
+// "3, 5" would be right for "2, 3, 5" where an answer may be quoted in part.
+TEST(QuestionsOfKeyChain, AnswersThatAreWorkedOutMustBeWhole) {
+  const struct {
+    const char* answer;
+    const char* paragraphs;
+    const char* reward;
+  } cases[] = {
+      {"4.0 - 7.0i", "", "math"},
+      {"date, fig, pear", "", "exact_match"},
+      {"yes", "", "exact_match"},
+      {"Anna Bell", R"(,"paragraphs":["The mill was built by Anna Bell."])", "sub_em"},
+      {"20 March 851", R"(,"paragraphs":["The mill was built on 20 March 851."])", "sub_em"},
+      {"no", R"(,"paragraphs":["The mill was built of stone."])", "exact_match"},
+  };
+  for (const auto& [answer, paragraphs, reward] : cases) {
+    const testing::TemporaryFolder folder;
+    std::string rows = concat(R"({"id":"asked","question":"What is it?","answer":")", answer, "\"", paragraphs, "}\n");
+    for (int i = 0; i < 30; ++i) rows += concat(R"({"question":"Who was it?","answer":")", word_of(i), "\"}\n");
+    write_file_atomically(folder.file("q.jsonl"), rows);
+    const auto builder =
+        builder_of(concat(R"({"task":"key_chain","max_tokens":600,"num_chains":2,"questions":{"heldout_share":0,"path":[")",
+                          folder.file("q.jsonl"), "\"]}}"));
+    bool was_asked = false;
+    for (std::int64_t index = 0; index < 31; ++index) {
+      const auto item = builder->build(1, index, count_quarter_bytes);
+      if (!item || item->difficulty.at("question_id") != Json("asked")) continue;
+      EXPECT_EQ(item->answer.reward, reward) << answer;
+      was_asked = true;
+    }
+    EXPECT_TRUE(was_asked) << answer;
   }
 }
 
@@ -264,14 +329,24 @@ TEST(QuestionsOfLongMath, ProblemsThatDoNotSuitAreLeftOut) {
       {"Ann has 3 pears. How many has she?", "7", false},                  // one fragment
       {"Ann has 3 pears. She buys 4. Does she like them?", "yes", false},
       {"Let x be 3. Let y be 4. Find the sum.", "7", true},
+      {"Let x be 3. Let y be 4. Find the sum. Give it as a fraction.", "\\\\frac{7}{1}", true},
+      {"Let x be 3. Let y be twice as much. How many days is it?", "9 days", true},
+      {"Let x be 3. Let y be 4. Name what is wanted.", "7", false},                  // asks nothing
+      {"Please solve this. Reply with the value only. What is 3 + 4?", "7", false},  // nothing to find elsewhere
+      {"Write 2 words, or 3. Use commas. Sort 4 of them. What comes out?", "date, fig, pear, 5", false},
   };
   for (const auto& test : cases) {
     const testing::TemporaryFolder folder;
     write_file_atomically(folder.file("q.jsonl"), concat(R"({"question":")", test.question, R"(","answer":")", test.answer, "\"}\n"));
-    const auto builder =
-        builder_of(concat(R"({"task":"long_math","max_tokens":600,"num_decoy_cases":0,"questions":{"heldout_share":0,"path":[")",
-                          folder.file("q.jsonl"), "\"]}}"));
-    EXPECT_EQ(builder->build(1, 0, count_quarter_bytes).has_value(), test.suits) << test.question << " " << test.answer;
+    const std::string entry = concat(R"({"task":"long_math","max_tokens":600,"num_decoy_cases":0,"questions":{"heldout_share":0,"path":[")",
+                                     folder.file("q.jsonl"), "\"]}}");
+    bool suits = false;
+    try {
+      suits = builder_of(entry)->build(1, 0, count_quarter_bytes).has_value();
+    } catch (const UserError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("long_math: expected problems"));
+    }
+    EXPECT_EQ(suits, test.suits) << test.question << " " << test.answer;
   }
 }
 
