@@ -125,7 +125,7 @@ double PeerRun::best() const { return std::max(1e-9, *std::min_element(seconds.b
 
 void BenchResult::set_seconds(const Timing& timing) {
   values = timing.seconds;
-  unit = "s";
+  unit = std::string("s");  // GCC 12 warns of an overlap in the assignment of one character
   higher_is_better = false;
   wall_seconds = timing.wall_seconds;
   cpu_seconds = timing.cpu_seconds;
