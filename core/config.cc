@@ -10,16 +10,22 @@ namespace longbow {
 namespace internal {
 namespace {
 
+// Exact: 1048576 and not 1.04858e+06, 0.05, 1e+12.
+std::string bound_text(double bound) {
+  constexpr double kReadable = 1e10;
+  return std::trunc(bound) == bound && std::abs(bound) < kReadable ? std::to_string(static_cast<std::int64_t>(bound)) : Json(bound).dump();
+}
+
 // "an integer in [1, 64] tokens", "a number >= 0", "a bool".
 std::string expectation(std::string_view kind, const FieldInfo& info) {
   std::string text(kind);
   const bool has_min = std::isfinite(info.min), has_max = std::isfinite(info.max);
   if (has_min && has_max) {
-    text += concat(" in [", info.min, ", ", info.max, "]");
+    text += concat(" in [", bound_text(info.min), ", ", bound_text(info.max), "]");
   } else if (has_min) {
-    text += concat(" >= ", info.min);
+    text += concat(" >= ", bound_text(info.min));
   } else if (has_max) {
-    text += concat(" <= ", info.max);
+    text += concat(" <= ", bound_text(info.max));
   }
   if (!info.unit.empty()) text += concat(" ", info.unit);
   return text;
@@ -132,7 +138,11 @@ ConfigReader::ConfigReader(const Json& object, std::string where, std::string_vi
 const Json* ConfigReader::find(std::string_view name, const FieldInfo& info) {
   const Json* json = keys_.find(object_, name);
   if (!json && info.required) {
-    throw UserError(concat(join_pointer(where_, name), ": expected this required key, got none (", source_, ")"),
+    std::vector<std::string> given;
+    for (const auto& member : object_.as_object()) given.push_back(member.first);
+    const std::optional<std::string> mistyped = closest_match(name, given);
+    throw UserError(concat(join_pointer(where_, name), ": expected this required key, got ", mistyped ? Json(*mistyped).dump() : "none",
+                           " (", source_, ")"),
                     info.help.empty() ? "" : concat(name, ": ", info.help));
   }
   return json;

@@ -2,14 +2,11 @@
 
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <mutex>
 
 namespace longbow {
 namespace {
-
-std::atomic<LogLevel> minimum_level{LogLevel::info};
 
 // Never destroyed: a thread may still log while static objects are torn down.
 struct Terminal {
@@ -31,9 +28,21 @@ void write_whole(std::string_view bytes) {
   }
 }
 
-}  // namespace
+void write_line(std::string_view kind, std::string_view message) {
+  while (!message.empty() && message.back() == '\n') message.remove_suffix(1);
+  Terminal& out = terminal();
+  const std::lock_guard lock(out.mutex);
+  std::string line;
+  if (!out.status_line.empty()) line += "\r\x1b[K";
+  if (!out.role.empty()) line += out.role + ": ";
+  line += kind;
+  line += as_one_line(message);
+  line += '\n';
+  line += out.status_line;
+  write_whole(line);
+}
 
-void set_log_level(LogLevel level) { minimum_level = level; }
+}  // namespace
 
 void set_log_role(std::string role) {
   Terminal& out = terminal();
@@ -41,28 +50,20 @@ void set_log_role(std::string role) {
   out.role = std::move(role);
 }
 
-void log(LogLevel level, std::string_view message) {
-  if (level < minimum_level.load(std::memory_order_relaxed)) return;
-  while (!message.empty() && message.back() == '\n') message.remove_suffix(1);
-  Terminal& out = terminal();
-  const std::lock_guard lock(out.mutex);
+std::string as_one_line(std::string_view text) {
   std::string line;
-  if (!out.status_line.empty()) line += "\r\x1b[K";
-  if (!out.role.empty()) line += out.role + ": ";
-  if (level == LogLevel::debug) line += "debug: ";
-  if (level == LogLevel::warning) line += "warning: ";
-  if (level == LogLevel::error) line += "error: ";
-  // Text from a peer or a child must not forge further lines, nor steer the terminal: U+0080 to U+009F are control characters too.
-  for (std::size_t i = 0; i < message.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(message[i]);
-    const bool is_c1 = byte == 0xC2 && i + 1 < message.size() && (static_cast<unsigned char>(message[i + 1]) & 0xE0) == 0x80;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // U+0080 to U+009F are control characters too, of two bytes.
+    const bool is_c1 = byte == 0xC2 && i + 1 < text.size() && (static_cast<unsigned char>(text[i + 1]) & 0xE0) == 0x80;
     if (is_c1) ++i;
-    line += is_c1 || byte < 0x20 || byte == 0x7f ? ' ' : message[i];
+    line += is_c1 || byte < 0x20 || byte == 0x7f ? ' ' : text[i];
   }
-  line += '\n';
-  line += out.status_line;
-  write_whole(line);
+  return line;
 }
+
+void log_info(std::string_view message) { write_line("", message); }
+void log_warning(std::string_view message) { write_line("warning: ", message); }
 
 void set_status_line(std::string_view line) {
   Terminal& out = terminal();

@@ -92,7 +92,7 @@ struct ChildPlan {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (const int number : {SIGINT, SIGTERM, SIGPIPE}) ::signal(number, SIG_DFL);
+  for (const int number : {SIGINT, SIGTERM, SIGPIPE, SIGXFSZ}) ::signal(number, SIG_DFL);
   if (*plan.folder && ::chdir(plan.folder) != 0) give_up();
   ::execvpe(plan.argv[0], plan.argv, plan.environment);
   give_up();
@@ -131,6 +131,7 @@ ChildProcess::ChildProcess(std::vector<std::string> argv, ProcessOptions options
   PipeEnds null_holder;
   if (options_.input == Stream::null || options_.output == Stream::null || options_.error == Stream::null) {
     null = null_holder.read = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0) throw UserError(concat("cannot start a process: expected to open /dev/null, got \"", std::strerror(errno), "\""));
   }
   if (options_.input == Stream::pipe) input.open();
   if (options_.output == Stream::pipe) output.open();

@@ -1,4 +1,7 @@
 // The `longbow` command: parses the command line, runs one subcommand, and turns what went wrong into one line and an exit code.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
@@ -13,6 +16,7 @@
 #include "core/did_you_mean.h"
 #include "core/errors.h"
 #include "core/interrupt.h"
+#include "core/log.h"
 #include "tools/commands.h"
 #include "tools/version.h"
 
@@ -95,6 +99,14 @@ UserError explained(const CLI::ParseError& error, const CLI::App& app) {
   return UserError(concat(name_before_message(command), "unknown option '", given, "'", did_you_mean(given, known)), help_hint(command));
 }
 
+/// A standard stream that the caller has closed must not become the next file to be opened: output would land in it. It is opened the
+/// wrong way round, so that using it still fails.
+void occupy_closed_streams() {
+  for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; ++stream) {
+    if (::fcntl(stream, F_GETFD) < 0) ::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
 /// A document that a full disk cut short must not pass for a whole one.
 void flush_output() {
   std::cout.flush();
@@ -104,9 +116,10 @@ void flush_output() {
   }
 }
 
+/// Messages quote recipes, items and servers' replies.
 int report_failure(std::string_view what, std::string_view hint, int code) {
-  std::cerr << "longbow: " << what << "\n";
-  if (!hint.empty()) std::cerr << "hint: " << hint << "\n";
+  std::cerr << "longbow: " << as_one_line(what) << "\n";
+  if (!hint.empty()) std::cerr << "hint: " << as_one_line(hint) << "\n";
   return code;
 }
 
@@ -134,8 +147,9 @@ int run(CLI::App& app, int argc, char** argv) {
 }  // namespace longbow
 
 int main(int argc, char** argv) {
-  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its write, as a full disk is
   using namespace longbow;
+  occupy_closed_streams();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its write, as a full disk is
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of the write, not the end of a run
   CLI::App app{"Longbow fine-tunes hybrid language models on long prompts with GRPO.", "longbow"};
   app.require_subcommand(1);

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/errors.h"
-#include "core/interrupt.h"
+#include "core/log.h"
 #include "rollout/worker.h"
 #include "tools/commands.h"
 #include "tools/recipe_options.h"
@@ -56,6 +56,7 @@ void add_rollout_command(CLI::App& app) {
       ::gethostname(host, sizeof host - 1);
       worker_id = concat(host, "-", ::getpid());  // process numbers repeat between hosts
     }
+    set_log_role(worker_id);
     const int code = rollout::run_worker(worker_config(recipe, *arguments), arguments->endpoint, worker_id);
     if (code != 0) throw CLI::RuntimeError(code);
   });

@@ -51,7 +51,7 @@ struct SampleConfig {
     v.field("seed", seed, {.help = "Of every choice."});
     v.field("temperature", temperature, {.help = "Of sampling.", .min = 0});
     v.field("path", path, {.help = "Where to write."});
-    v.field("lengths", lengths, {.help = "Some lengths.", .unit = "tokens", .min = 1});
+    v.field("lengths", lengths, {.help = "Some lengths.", .unit = "tokens", .min = 1, .max = 1 << 20});
     v.field("stop", stop, {.help = "Texts that end a completion."});
     v.field("params", params, {.help = "Anything."});
     v.choice("mode", mode, {{"fast", Mode::fast}, {"exact", Mode::exact}}, {.help = "How."});
@@ -112,6 +112,7 @@ TEST(Config, ErrorsNamePointerExpectedAndGot) {
     const char* message;
   } cases[] = {
       {R"({"group_sise": 4})", "/first/name: expected this required key, got none (recipe.json)"},
+      {R"({"first": {"nmae": "n"}})", "/first/name: expected this required key, got \"nmae\" (recipe.json)"},
       {R"({"first": {"name": "n"}, "group_sise": 4})", "/group_sise: unknown key; did you mean \"group_size\"? (recipe.json)"},
       {R"({"first": {"name": "n"}, "quux": 4})", "/quux: unknown key (recipe.json)"},
       {R"({"first": {"name": "n", "wieght": 1}})", "/first/wieght: unknown key; did you mean \"weight\"? (recipe.json)"},
@@ -129,7 +130,7 @@ TEST(Config, ErrorsNamePointerExpectedAndGot) {
       {R"({"temperature": -0.5})", "/temperature: expected a number >= 0, got -0.5 (recipe.json)"},
       {R"({"verbose": 1})", "/verbose: expected true or false, got 1 (recipe.json)"},
       {R"({"path": []})", "/path: expected a string, got an array (recipe.json)"},
-      {R"({"lengths": [1, 0]})", "/lengths/1: expected an integer >= 1 tokens, got 0 (recipe.json)"},
+      {R"({"lengths": [1, 0]})", "/lengths/1: expected an integer in [1, 1048576] tokens, got 0 (recipe.json)"},
       {R"({"lengths": 5})", "/lengths: expected an array, got 5 (recipe.json)"},
       {R"({"mode": "exat"})", "/mode: expected one of \"fast\", \"exact\", got \"exat\"; did you mean \"exact\"? (recipe.json)"},
       {R"({"mode": 1})", "/mode: expected one of \"fast\", \"exact\", got 1 (recipe.json)"},
@@ -164,7 +165,7 @@ TEST(Config, TheSchemaTellsTypeDefaultRangeUnitAndHelp) {
       R"({"type": "integer", "minimum": 2.0, "maximum": 64.0, "unit": "completions", "description": "Completions a prompt.", "default": 8})");
   EXPECT_EQ(
       keys.at("lengths").dump(),
-      R"({"type": "array", "items": {"type": "integer", "minimum": 1.0}, "unit": "tokens", "description": "Some lengths.", "default": [1, 2]})");
+      R"({"type": "array", "items": {"type": "integer", "minimum": 1.0, "maximum": 1048576.0}, "unit": "tokens", "description": "Some lengths.", "default": [1, 2]})");
   EXPECT_EQ(keys.at("mode").at("enum").dump(), R"(["fast", "exact"])");
   EXPECT_EQ(keys.at("mode").at("default").as_string(), "fast");
   EXPECT_EQ(keys.at("params").find("type"), nullptr);

@@ -80,6 +80,14 @@ TEST(ChildProcess, TellsHowItEnded) {
   EXPECT_EQ(child.poll()->signal, SIGTERM);
 }
 
+TEST(ChildProcess, WhatLongbowIgnoresAChildDoesNot) {
+  for (const int number : {SIGPIPE, SIGXFSZ}) {
+    const auto before = std::signal(number, SIG_IGN);
+    EXPECT_EQ(ChildProcess({"sh", "-c", concat("kill -", number, " $$")}).wait(kLong)->signal, number);
+    std::signal(number, before);
+  }
+}
+
 TEST(ChildProcess, GivesErrorsEnvironmentAndFolder) {
   const testing::TemporaryFolder folder;
   ProcessOptions options = kPiped;
