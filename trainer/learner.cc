@@ -66,7 +66,6 @@ class Run {
   BatchCollector collector_;
   std::int64_t first_step_ = 0;
   std::unique_ptr<StepMetrics> metrics_;
-  Clock::time_point start_ = Clock::now();
 };
 
 model::Weights read_weights(const std::string& dir) {
@@ -216,7 +215,6 @@ Json Run::train() {
   server_.finish(2 * recipe_.rollout.heartbeat_ms);
   Json result = metrics_->result();
   result["steps"] = step;
-  result["seconds"] = seconds_since(start_);
   result["seed"] = recipe_.seed;
   result["interrupted"] = interrupted();
   if (step == steps) {

@@ -7,6 +7,7 @@
 
 #include "core/errors.h"
 #include "core/interrupt.h"
+#include "core/line_reader.h"
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/progress.h"
@@ -71,7 +72,6 @@ class LmRun {
     MetricsWriter metrics(directory_.path(), first_step_ - 1);
     std::optional<Progress> progress;
     if (!options_.quiet) progress.emplace("train", total_steps(recipe_), "steps", first_step_);
-    Json last = Json::object();
     std::int64_t stage_begin = 0;
     step_ = first_step_;
     saved_at_ = first_step_;
@@ -80,12 +80,12 @@ class LmRun {
       if (step_ < stage_begin + stage.steps) {
         const data::LmMixture mixture = make_mixture(stage);
         for (; step_ < stage_begin + stage.steps && !interrupted(); ++step_) {
-          last = train_one(mixture, stage, static_cast<std::int64_t>(i), step_ - stage_begin);
-          metrics.write(step_, last);
+          const Json numbers = train_one(mixture, stage, static_cast<std::int64_t>(i), step_ - stage_begin);
+          metrics.write(step_, numbers);
           if (progress) {
-            progress->update(step_ + 1, concat(stage.name, "  text ", last.at("text_loss").dump().substr(0, 5), "  answer ",
-                                               last.at("answer_loss").dump().substr(0, 5), "  ",
-                                               std::llround(last.at("tokens_per_second").as_number()), " tok/s"));
+            progress->update(step_ + 1, concat(stage.name, "  text ", numbers.at("text_loss").dump().substr(0, 5), "  answer ",
+                                               numbers.at("answer_loss").dump().substr(0, 5), "  ",
+                                               std::llround(numbers.at("tokens_per_second").as_number()), " tok/s"));
           }
           if ((step_ + 1) % recipe_.checkpoint.every == 0) save(step_ + 1);
         }
@@ -93,7 +93,7 @@ class LmRun {
       stage_begin += stage.steps;
     }
     if (progress) progress->finish();
-    return finish(std::move(last));
+    return finish();
   }
 
  private:
@@ -136,7 +136,6 @@ class LmRun {
     options.copied_token_weight = stage.copied_token_weight;
     options.learning_rate = stage.learning_rate_scale * learning_rate_at(recipe_.optimizer, step_, total_steps(recipe_));
     const LmStepReport report = lm_step(policy_, optimizer_, documents, options);
-    trained_tokens_ += report.rows;
     Json metrics = Json::object();
     metrics["stage"] = stage.name;
     metrics["window"] = window;
@@ -167,17 +166,26 @@ class LmRun {
     saved_at_ = steps_done;
   }
 
-  Json finish(Json last) {
+  Json finish() {
     if (saved_at_ != step_) save(step_);
     const bool complete = step_ == total_steps(recipe_);
     if (complete) {
       model::save_checkpoint_dir(directory_.checkpoints_path() + "/final", config_, policy_.layout(), policy_.weights(),
                                  kernels::DType::bf16, tokenizer_dir(recipe_));
     }
+    std::int64_t tokens = 0;
+    double seconds = 0;
+    Json last;
+    LineReader reader(directory_.file("metrics.jsonl"));  // so that a resumed run counts all its steps
+    for (std::string line; reader.next(line);) {
+      last = parse_json(line, reader.where());
+      tokens += last.at("tokens").as_integer();
+      seconds += last.at("tokens").as_number() / last.at("tokens_per_second").as_number();
+    }
     Json result = Json::object();
     result["steps"] = step_;
-    result["tokens"] = trained_tokens_;
-    result["seconds"] = seconds_since(start_);
+    result["tokens"] = tokens;
+    result["seconds"] = seconds;
     result["seed"] = recipe_.seed;
     result["interrupted"] = !complete;
     result["last"] = std::move(last);
@@ -198,8 +206,6 @@ class LmRun {
   std::int64_t first_step_ = 0;
   std::int64_t step_ = 0;
   std::int64_t saved_at_ = 0;
-  std::int64_t trained_tokens_ = 0;  // of this process
-  Clock::time_point start_ = Clock::now();
 };
 
 }  // namespace

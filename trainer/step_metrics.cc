@@ -167,7 +167,7 @@ void StepMetrics::write_samples(std::int64_t step, const CollectedBatch& batch) 
 Json StepMetrics::result() const {
   Json result = Json::object();
   double mismatch_kl_max = 0;
-  double completion_tokens = 0;
+  double completion_tokens = 0, seconds = 0;
   LineReader reader(run_dir_ + "/metrics.jsonl");
   std::string line;
   Json last;
@@ -175,10 +175,12 @@ Json StepMetrics::result() const {
     last = parse_json(line, reader.where());
     mismatch_kl_max = std::max(mismatch_kl_max, last.at("mismatch_kl").as_number());
     completion_tokens += last.at("completion_tokens").as_number();
+    seconds += last.at("time").at("step_s").as_number();
   }
   result["last"] = std::move(last);
   result["mismatch_kl_max"] = mismatch_kl_max;
   result["completion_tokens"] = completion_tokens;
+  result["seconds"] = seconds;
   return result;
 }
 

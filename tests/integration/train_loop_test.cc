@@ -21,7 +21,10 @@ std::vector<pid_t> find_processes(const std::string& first, const std::string& s
 }
 
 TEST_F(TrainLoop, WorkerAndTrainerAgreeToTheBit) {
-  succeed({"train", "grpo.json", "--run-dir", "run"});
+  const CommandResult run = succeed({"train", "grpo.json", "--run-dir", "run"});
+  EXPECT_TRUE(run.error.find("worker-0: connected: run ") != std::string::npos ||
+              run.error.find("worker-1: connected: run ") != std::string::npos)
+      << run.error;  // whose line is whose
   const auto metrics = lines("run/metrics.jsonl");
   ASSERT_EQ(metrics.size(), 6u);
   for (const Json& step : metrics) {
@@ -61,6 +64,12 @@ TEST_F(TrainLoop, AnInterruptedRunResumesToTheSameBits) {
   succeed({"train", "grpo.json", "--run-dir", "cut", "--resume"});
   EXPECT_EQ(final_state("whole"), final_state("cut"));
   EXPECT_EQ(steps_done("cut"), 6u);
+  // What is told of the run is told of all its steps, not of those since the resume.
+  double seconds = 0;
+  for (const Json& step : lines("cut/metrics.jsonl")) seconds += step.at("time").at("step_s").as_number();
+  const Json result = read_json_file(path("cut/result.json"));
+  EXPECT_DOUBLE_EQ(result.at("seconds").as_number(), seconds);
+  EXPECT_EQ(result.at("completion_tokens"), read_json_file(path("whole/result.json")).at("completion_tokens"));
 }
 
 TEST_F(TrainLoop, ALearnerKilledMidStepResumesToTheSameBits) {
@@ -113,6 +122,7 @@ TEST_F(TrainLoop, NextTokenTrainingResumesToTheSameBits) {
   write("cut/recipe.json", recipe.dump());
   succeed({"pretrain", "pretrain.json", "--run-dir", "cut", "--resume"});
   EXPECT_EQ(state("pre"), state("cut"));
+  EXPECT_EQ(read_json_file(path("cut/result.json")).at("tokens"), read_json_file(path("pre/result.json")).at("tokens"));
 }
 
 TEST_F(TrainLoop, BadInputIsOneLineAndExitCodeTwo) {
