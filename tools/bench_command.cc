@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "core/atomic_file.h"
+#include "core/did_you_mean.h"
 #include "core/errors.h"
 #include "kernels/isa.h"
 #include "tools/bench_memory.h"
 #include "tools/bench_picture.h"
 #include "tools/bench_suite.h"
+#include "tools/command_options.h"
 #include "tools/commands.h"
 
 namespace longbow::tools {
@@ -48,9 +50,13 @@ std::vector<Benchmark> choose(const std::vector<std::string>& prefixes) {
       wanted[i] = found = true;
     }
     if (found) continue;
-    std::string built;
-    for (const Benchmark& benchmark : all) built += concat(built.empty() ? "" : ", ", benchmark.name);
-    throw UserError(concat("bench: '", prefix, "' is not built yet; built are ", built));
+    std::vector<std::string> names;
+    std::string list;
+    for (const Benchmark& benchmark : all) {
+      names.push_back(benchmark.name);
+      list += concat(list.empty() ? "" : ", ", benchmark.name);
+    }
+    throw UserError(concat("bench: expected the beginning of a benchmark's name, got '", prefix, "'", did_you_mean(prefix, names)), list);
   }
   std::vector<Benchmark> selected;
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -153,12 +159,24 @@ Json measure(const BenchArguments& arguments) {
   return json;
 }
 
+/// A document that `bench --json` printed.
+Json read_saved(const std::string& path) {
+  Json json = read_json_file(path);
+  try {
+    compare_runs(json, json);
+    draw_roofline(json);
+  } catch (const UserError& error) {
+    throw UserError(concat("bench: expected what bench --json prints, got another document: ", error.what(), " (", path, ")"));
+  }
+  return json;
+}
+
 void run(const BenchArguments& arguments) {
   if (!arguments.saved_path.empty() && arguments.compare_path.empty() && arguments.picture_path.empty())
     throw UserError("bench: --saved: expected --compare or --picture beside it, got neither");
   Json before;
-  if (!arguments.compare_path.empty()) before = read_json_file(arguments.compare_path);
-  Json json = arguments.saved_path.empty() ? measure(arguments) : read_json_file(arguments.saved_path);
+  if (!arguments.compare_path.empty()) before = read_saved(arguments.compare_path);
+  Json json = arguments.saved_path.empty() ? measure(arguments) : read_saved(arguments.saved_path);
   if (!before.is_null()) {
     json["compared"] = compare_runs(before, json);
     if (!arguments.json) print_comparison(json.at("compared"));
@@ -173,7 +191,7 @@ void add_bench_command(CLI::App& app) {
   auto arguments = std::make_shared<BenchArguments>();
   CLI::App* command = app.add_subcommand("bench", "What this machine attains, against its limits and LibTorch");
   command->add_option("NAME", arguments->names, "Benchmarks whose name begins so; all when none is given");
-  command->add_option("--threads", arguments->threads, "Compute threads; 0: one per processor")->check(CLI::Range(0, 1024));
+  add_threads_option(*command, arguments->threads);
   command->add_option("--compare", arguments->compare_path, "A saved --json document: what changed since, and what got slower")
       ->check(CLI::ExistingFile);
   command->add_option("--saved", arguments->saved_path, "Compare or draw this saved --json document instead of measuring anew")

@@ -1,8 +1,7 @@
 // `bench data_build`: text a second and core that `data build` makes with its gates, bots and tokenizer, at 16K tokens an item.
-#include <cmath>
-#include <filesystem>
-
 #include <unistd.h>
+
+#include <filesystem>
 
 #include "core/clock.h"
 #include "core/errors.h"
@@ -10,8 +9,8 @@
 #include "data/tasks/build.h"
 #include "data/tasks/token_counter.h"
 #include "data/tokenizer.h"
-#include "rewards/reward.h"
 #include "tools/bench_suite.h"
+#include "tools/evaluation.h"
 
 namespace longbow::tools {
 namespace {
@@ -35,11 +34,6 @@ class ScratchFolder {
  private:
   fs::path path_;
 };
-
-double score_completion(const data::Item& item, const std::string& completion) {
-  const rewards::RewardFunction reward = rewards::find_reward(item.answer.reward);
-  return reward({completion, item.answer.answers, item.question, item.answer.params}).score.value_or(0.0);
-}
 
 data::DatasetRecipe recipe_of(const std::string& tokenizer, std::int64_t seed) {
   data::DatasetRecipe recipe;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/errors.h"
-#include "tools/report_chart.h"
+#include "tools/markup.h"
 
 namespace longbow::tools {
 namespace {
@@ -18,12 +18,6 @@ struct Point {
   std::string name;
   double intensity, rate;
 };
-
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
-}
 
 /// Logarithmic places in the picture.
 struct Plane {
@@ -40,28 +34,18 @@ struct Plane {
   }
 };
 
-std::string text(double x, double y, const std::string& what, const char* style, const char* anchor = "start") {
-  return concat("<text x=\"", number(x), "\" y=\"", number(y), "\" text-anchor=\"", anchor, "\" class=\"", style, "\">", escape_html(what),
-                "</text>\n");
-}
-
-std::string line(double x1, double y1, double x2, double y2, const char* style) {
-  return concat("<line x1=\"", number(x1), "\" y1=\"", number(y1), "\" x2=\"", number(x2), "\" y2=\"", number(y2), "\" class=\"", style,
-                "\"/>\n");
-}
-
 std::string grid(const Plane& plane) {
   std::string svg;
   for (double decade = kLowestIntensity; decade <= kHighestIntensity * 1.01; decade *= 10) {
-    svg += line(plane.x(decade), kTop, plane.x(decade), kHeight - kBottom, "grid");
-    svg += text(plane.x(decade), kHeight - kBottom + 16, format_value(decade), "axis", "middle");
+    svg += svg_line(plane.x(decade), kTop, plane.x(decade), kHeight - kBottom, "grid");
+    svg += svg_text(plane.x(decade), kHeight - kBottom + 16, "middle", format_value(decade), "axis");
   }
   for (double decade = plane.lowest_rate; decade <= plane.highest_rate * 1.01; decade *= 10) {
-    svg += line(kLeft, plane.y(decade), kWidth - kRight, plane.y(decade), "grid");
-    svg += text(kLeft - 8, plane.y(decade) + 4, format_value(decade / 1e9), "axis", "end");
+    svg += svg_line(kLeft, plane.y(decade), kWidth - kRight, plane.y(decade), "grid");
+    svg += svg_text(kLeft - 8, plane.y(decade) + 4, "end", format_value(decade / 1e9), "axis");
   }
-  svg += text((kLeft + kWidth) / 2, kHeight - 8, "FLOP per byte that memory must deliver", "axis", "middle");
-  return svg + text(8, kTop - 10, "GFLOP/s", "axis");
+  svg += svg_text((kLeft + kWidth) / 2, kHeight - 8, "middle", "FLOP per byte that memory must deliver", "axis");
+  return svg + svg_text(8, kTop - 10, "start", "GFLOP/s", "axis");
 }
 
 /// Names stand right of their points; those that would cover another name or a point move down, and a thin line leads back.
@@ -86,9 +70,9 @@ std::string labels(const Plane& plane, std::vector<Point> points) {
     };
     while (std::any_of(taken.begin(), taken.end(), overlaps)) box.middle += 2;
     taken.push_back(box);
-    if (box.middle > y + 4) svg += line(x, y, x + (left ? -7 : 7), box.middle, "lead");
-    svg += concat("<circle cx=\"", number(x), "\" cy=\"", number(y), "\" r=\"4\" class=\"point\"/>\n");
-    svg += text(x + (left ? -8 : 8), box.middle + 4, point.name, "name", left ? "end" : "start");
+    if (box.middle > y + 4) svg += svg_line(x, y, x + (left ? -7 : 7), box.middle, "lead");
+    svg += concat("<circle cx=\"", pixel(x), "\" cy=\"", pixel(y), "\" r=\"4\" class=\"point\"/>\n");
+    svg += svg_text(x + (left ? -8 : 8), box.middle + 4, left ? "end" : "start", point.name, "name");
   }
   return svg;
 }
@@ -113,6 +97,7 @@ std::string draw_roofline(const Json& document) {
     lowest = std::min(lowest, points.back().rate);
     highest = std::max(highest, points.back().rate);
   }
+  if (!(lowest > 0 && products > 0)) throw UserError("roofline: expected rates above 0, got one that is not");
   const Plane plane{std::pow(10, std::floor(std::log10(lowest))), std::pow(10, std::ceil(std::log10(highest * 1.05)))};
   std::string svg = concat("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 ", kWidth, " ", kHeight,
                            "\" font-family=\"system-ui, sans-serif\">\n<style>text{font-size:11px;fill:#333}.title{font-size:14px;"
@@ -120,18 +105,18 @@ std::string draw_roofline(const Json& document) {
                            ".lead{stroke:#99a}.point{fill:#27c}.name{font-size:10.5px}</style>\n<rect width=\"100%\" height=\"100%\" "
                            "fill=\"#fff\"/>\n");
   const Json& machine = document.at("machine");
-  svg += text(kLeft, 20,
-              concat("longbow bench: ", machine.at("cpu").as_string(), ", ", machine.at("isa").as_string(), ", ",
-                     machine.at("threads").as_integer(), " thread(s)"),
-              "title");
+  svg += svg_text(kLeft, 20, "start",
+                  concat("longbow bench: ", machine.at("cpu").as_string(), ", ", machine.at("isa").as_string(), ", ",
+                         machine.at("threads").as_integer(), " thread(s)"),
+                  "title");
   svg += grid(plane);
   const double ridge = products / reads;
   const double from = std::max(kLowestIntensity, plane.lowest_rate / reads);
-  svg += concat("<path class=\"roof\" d=\"M", number(plane.x(from)), " ", number(plane.y(from * reads)), "L", number(plane.x(ridge)), " ",
-                number(plane.y(products)), "L", number(kWidth - kRight), " ", number(plane.y(products)), "\"/>\n");
+  svg += concat("<path class=\"roof\" d=\"M", pixel(plane.x(from)), " ", pixel(plane.y(from * reads)), "L", pixel(plane.x(ridge)), " ",
+                pixel(plane.y(products)), "L", pixel(kWidth - kRight), " ", pixel(plane.y(products)), "\"/>\n");
   const double halfway = std::sqrt(from * ridge);
-  svg += text(plane.x(halfway) + 10, plane.y(halfway * reads) + 12, concat("reads ", number(reads / 1e9), " GB/s"), "axis");
-  svg += text(kWidth - kRight, plane.y(products) - 6, concat("bf16 products ", number(products / 1e9), " GFLOP/s"), "axis", "end");
+  svg += svg_text(plane.x(halfway) + 10, plane.y(halfway * reads) + 12, "start", concat("reads ", pixel(reads / 1e9), " GB/s"), "axis");
+  svg += svg_text(kWidth - kRight, plane.y(products) - 6, "end", concat("bf16 products ", pixel(products / 1e9), " GFLOP/s"), "axis");
   return svg + labels(plane, points) + "</svg>\n";
 }
 

@@ -20,7 +20,8 @@ CLI::Option* add_threads_option(CLI::App& command, Threads& threads) {
 /// A negative seed would wrap around, and one beyond int64 would not survive JSON.
 template <class Seed>
 CLI::Option* add_seed_option(CLI::App& command, Seed& seed, const std::string& help = "Seed of every random choice") {
-  return command.add_option("--seed", seed, help)->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
+  return command.add_option("--seed", seed, help)
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max(), "NONNEGATIVE"));
 }
 
 /// One override each time it is given, so that what follows may be the recipe.

@@ -12,10 +12,10 @@
 #include "data/dataset.h"
 #include "data/tasks/build.h"
 #include "data/tasks/check.h"
-#include "rewards/reward.h"
 #include "tools/command_options.h"
 #include "tools/commands.h"
 #include "tools/data_report.h"
+#include "tools/evaluation.h"
 #include "tools/pass_band.h"
 
 namespace longbow::tools {
@@ -34,11 +34,6 @@ struct DataArguments {
   std::string report;  // of check and stats; build's stands beside the manifest
   PassBandOptions pass_band;
 };
-
-double score_completion(const data::Item& item, const std::string& completion) {
-  const rewards::RewardFunction reward = rewards::find_reward(item.answer.reward);
-  return reward({completion, item.answer.answers, item.question, item.answer.params}).score.value_or(0.0);
-}
 
 std::string percent(const Json& share) {
   char text[32];
@@ -81,8 +76,10 @@ void build(const DataArguments& arguments) {
   catch_interrupts();
   Json json = read_json_file(arguments.recipe, {.allow_comments = true});
   for (const std::string& assignment : arguments.overrides) apply_override(json, assignment);
-  if (arguments.seed >= 0) json["seed"] = arguments.seed;
-  if (arguments.skip_bad_lines) json["skip_bad_lines"] = true;
+  if (json.is_object()) {  // read_dataset_recipe refuses anything else
+    if (arguments.seed >= 0) json["seed"] = arguments.seed;
+    if (arguments.skip_bad_lines) json["skip_bad_lines"] = true;
+  }
   const data::DatasetRecipe recipe = data::read_dataset_recipe(json, arguments.recipe);
   data::BuildOptions options{arguments.out, arguments.num_threads, score_completion};
   if (!arguments.pass_band.model.empty()) {
@@ -129,12 +126,18 @@ void add_data_command(CLI::App& app) {
   add_set_option(*build_command, arguments->overrides);
   add_seed_option(*build_command, arguments->seed, "Override the recipe's seed");
   build_command->add_flag("--skip-bad-lines", arguments->skip_bad_lines, "Count bad lines of questions and corpora and go on");
-  build_command->add_option("--pass-band", arguments->pass_band.model,
-                            "Drop items that this model answers never or always: a checkpoint's folder, or a server's URL ending in /v1");
-  build_command->add_option("--pass-band-model", arguments->pass_band.served_model, "The model's name at that server");
-  build_command->add_option("--samples", arguments->pass_band.num_samples, "Answers an item for the pass band")->check(CLI::Range(1, 1024));
+  CLI::Option* pass_band = build_command->add_option(
+      "--pass-band", arguments->pass_band.model,
+      "Drop items that this model answers never or always: a checkpoint's folder, or a server's URL ending in /v1");
+  build_command->add_option("--pass-band-model", arguments->pass_band.served_model, "The model's name at that server")->needs(pass_band);
+  build_command->add_option("--samples", arguments->pass_band.num_samples, "Answers an item for the pass band")
+      ->check(CLI::Range(1, 1024))
+      ->needs(pass_band)
+      ->capture_default_str();
   build_command->add_option("--max-completion-tokens", arguments->pass_band.max_completion_tokens, "Length of such an answer")
-      ->check(CLI::Range(1, 1 << 20));
+      ->check(CLI::Range(1, 1 << 20))
+      ->needs(pass_band)
+      ->capture_default_str();
   build_command->callback([arguments] { build(*arguments); });
 
   CLI::App* check_command = data->add_subcommand("check", "Run every gate and bot again on the stored items");

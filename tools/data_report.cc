@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "core/errors.h"
-#include "core/line_reader.h"
 #include "data/item.h"
 #include "tools/data_report_chart.h"
 #include "tools/data_report_samples.h"
-#include "tools/report_chart.h"
+#include "tools/markup.h"
 #include "tools/report_parts.h"
+#include "tools/report_run.h"
 #include "tools/report_style.h"
 
 namespace longbow::tools {
@@ -170,7 +170,7 @@ std::string render_failures(const Json& report) {
 }  // namespace
 
 std::string render_data_report(const Json& report, const std::string& dir) {
-  std::string html = render_page_head(concat("Data set ", fs::path(dir).lexically_normal().filename().string()), kItemPageStyle);
+  std::string html = render_page_head(concat("Data set ", folder_name(dir)), kItemPageStyle);
   if (const std::string description = text_or(report, "description", ""); !description.empty())
     html += concat("<p class=\"lead\">", escape_html(description), "</p>\n");
   html += render_cards(report) + render_table(report) + render_failures(report);

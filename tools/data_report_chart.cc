@@ -1,35 +1,18 @@
 #include "tools/data_report_chart.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
 
 #include "core/errors.h"
-#include "tools/report_chart.h"
+#include "tools/markup.h"
 #include "tools/report_scale.h"
 
 namespace longbow::tools {
 namespace {
 
-std::string pixel(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
-}
-
-std::string text_at(double x, double y, std::string_view anchor, std::string_view text, std::string_view css = "") {
-  return concat("<text x=\"", pixel(x), "\" y=\"", pixel(y), "\" text-anchor=\"", anchor, "\" class=\"", css, "\">", escape_html(text),
-                "</text>");
-}
-
 std::string rectangle(double x, double y, double width, double height, std::string_view css, const std::string& tip = "") {
   return concat("<rect x=\"", pixel(x), "\" y=\"", pixel(y), "\" width=\"", pixel(std::max(0.0, width)), "\" height=\"",
                 pixel(std::max(0.0, height)), "\" class=\"", css, "\">", tip.empty() ? "" : concat("<title>", escape_html(tip), "</title>"),
                 "</rect>");
-}
-
-std::string line(double x1, double y1, double x2, double y2, std::string_view css) {
-  return concat("<line x1=\"", pixel(x1), "\" y1=\"", pixel(y1), "\" x2=\"", pixel(x2), "\" y2=\"", pixel(y2), "\" class=\"", css, "\"/>");
 }
 
 std::string figure(std::string_view title, std::string_view subtitle, std::string_view css, double width, double height,
@@ -58,8 +41,8 @@ std::string render_histogram(std::string_view title, std::string_view subtitle, 
   const auto height_of = [&](double count) { return count / most * (kBottom - kTop); };
   std::string svg;
   for (const double tick : round_ticks(0, most, 4)) {
-    svg += line(kLeft, kBottom - height_of(tick), kWidth - kRight, kBottom - height_of(tick), "grid");
-    svg += text_at(kLeft - 6, kBottom - height_of(tick) + 3.5, "end", format_value(tick));
+    svg += svg_line(kLeft, kBottom - height_of(tick), kWidth - kRight, kBottom - height_of(tick), "grid");
+    svg += svg_text(kLeft - 6, kBottom - height_of(tick) + 3.5, "end", format_value(tick));
   }
   const double width = (kWidth - kLeft - kRight) / static_cast<double>(std::max<std::size_t>(1, counts.size()));
   for (std::size_t i = 0; i < counts.size(); ++i) {
@@ -72,10 +55,10 @@ std::string render_histogram(std::string_view title, std::string_view subtitle, 
   }
   if (expected && total > 0) {
     const double even = kBottom - height_of(total / static_cast<double>(counts.size()));
-    svg += line(kLeft, even, kWidth - kRight, even, "even");
+    svg += svg_line(kLeft, even, kWidth - kRight, even, "even");
   }
-  svg += text_at(kLeft, kHeight - 7, "start", format_value(low, percent));
-  if (high > low) svg += text_at(kWidth - kRight, kHeight - 7, "end", format_value(high, percent));
+  svg += svg_text(kLeft, kHeight - 7, "start", format_value(low, percent));
+  if (high > low) svg += svg_text(kWidth - kRight, kHeight - 7, "end", format_value(high, percent));
   return figure(title, subtitle, "", kWidth, kHeight, svg);
 }
 
@@ -86,9 +69,9 @@ std::string render_bars(std::string_view title, std::string_view subtitle, const
   std::string svg;
   for (std::size_t i = 0; i < bars.size(); ++i) {
     const double y = 4 + kRow * static_cast<double>(i), length = most > 0 ? bars[i].value / most * (kWidth - kLabel - kText) : 0;
-    svg += text_at(kLabel - 8, y + 11, "end", fitted(bars[i].label, 17));
+    svg += svg_text(kLabel - 8, y + 11, "end", fitted(bars[i].label, 17));
     svg += rectangle(kLabel, y + 2, length, kRow - 5, "bar", concat(bars[i].label, ": ", bars[i].text));
-    svg += text_at(kLabel + length + 5, y + 11, "start", bars[i].text, "value");
+    svg += svg_text(kLabel + length + 5, y + 11, "start", bars[i].text, "value");
   }
   return figure(title, subtitle, "", kWidth, std::max(176.0, 8 + kRow * static_cast<double>(bars.size())), svg);
 }
@@ -104,22 +87,22 @@ std::string render_bots(std::string_view title, const Json& bots) {
   const auto place = [&](double share) { return kLabel + share / right * (kWidth - kLabel - kValue); };
   std::string svg = rectangle(place(0), kTop, place(allowed) - place(0), bottom - kTop, "allowed");
   for (const double tick : round_ticks(0, right, 6)) {
-    svg += line(place(tick), kTop, place(tick), bottom, "grid");
-    svg += text_at(place(tick), bottom + 16, "middle", format_value(tick, true));
+    svg += svg_line(place(tick), kTop, place(tick), bottom, "grid");
+    svg += svg_text(place(tick), bottom + 16, "middle", format_value(tick, true));
   }
-  svg += line(place(chance), kTop, place(chance), bottom, "chance");
+  svg += svg_line(place(chance), kTop, place(chance), bottom, "chance");
   std::size_t row = 0;
   for (const auto& [bot, share] : accuracy) {
     const double y = kTop + kRow * (static_cast<double>(row++) + 0.5);
     const auto& interval = intervals.at(bot).as_array();
     const char* css = share.as_number() > allowed ? "bot caught" : "bot";
-    svg += text_at(kLabel - 12, y + 4, "end", bot, "row");
-    svg += concat("<g class=\"", css, "\">", line(place(interval[0].as_number()), y, place(interval[1].as_number()), y, "whisker"),
+    svg += svg_text(kLabel - 12, y + 4, "end", bot, "row");
+    svg += concat("<g class=\"", css, "\">", svg_line(place(interval[0].as_number()), y, place(interval[1].as_number()), y, "whisker"),
                   "<circle cx=\"", pixel(place(share.as_number())), "\" cy=\"", pixel(y), "\" r=\"4.5\"/></g>");
-    svg += text_at(kWidth - kValue + 14, y + 4, "start",
-                   concat(format_value(share.as_number(), true), "  (", format_value(interval[0].as_number(), true), "–",
-                          format_value(interval[1].as_number(), true), ")"),
-                   "row");
+    svg += svg_text(kWidth - kValue + 14, y + 4, "start",
+                    concat(format_value(share.as_number(), true), "  (", format_value(interval[0].as_number(), true), "–",
+                           format_value(interval[1].as_number(), true), ")"),
+                    "row");
   }
   const std::string subtitle = concat("bar: 95% interval; line: chance, ", format_value(chance, true), "; shade: allowed, up to ",
                                       format_value(allowed, true), "; ", bots.at("items").as_integer(), " items");

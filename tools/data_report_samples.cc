@@ -5,7 +5,7 @@
 
 #include "core/errors.h"
 #include "core/line_reader.h"
-#include "tools/report_chart.h"
+#include "tools/markup.h"
 
 namespace longbow::tools {
 namespace {

@@ -13,13 +13,16 @@
 #include "core/errors.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
+#include "data/dataset.h"
 #include "data/sources.h"
 #include "model/config.h"
+#include "model/safetensors.h"
 #include "tools/command_options.h"
 #include "tools/commands.h"
 #include "tools/eval_report.h"
 #include "tools/evaluation.h"
-#include "tools/report_chart.h"
+#include "tools/markup.h"
+#include "tools/report_run.h"
 #include "tools/version.h"
 
 namespace longbow::tools {
@@ -49,7 +52,7 @@ std::vector<std::string> expand(const std::vector<std::string>& paths) {
     }
     std::vector<std::string> found;
     for (const auto& entry : fs::directory_iterator(path)) {
-      if (entry.path().string().find(".jsonl") != std::string::npos) found.push_back(entry.path());
+      if (data::is_data_file(entry.path().filename().string())) found.push_back(entry.path());
     }
     if (found.empty()) throw UserError(concat("eval: expected .jsonl files in ", path, ", got none"));
     std::sort(found.begin(), found.end());
@@ -65,11 +68,20 @@ void refuse_equal_ids(const std::vector<data::Item>& items) {
   }
 }
 
+/// Names the weights by what they are, for a run may go on and put others under the same path.
+std::string weights_digest(const std::string& model_dir) {
+  std::string digests;
+  for (const model::SafetensorsFile& file : model::open_checkpoint(model_dir))
+    digests += (digests.empty() ? "" : " ") + data::file_digest(file.path());
+  return digests;
+}
+
 /// All that decides an answer, as report.json keeps it.
 Json settings_of(const EvalArguments& arguments) {
   const EvaluationOptions& options = arguments.options;
   Json settings = Json::object();
   settings["model"] = options.model_dir;
+  settings["weights"] = weights_digest(options.model_dir);
   settings["benchmark"] = arguments.benchmark;
   for (const std::string& path : arguments.data) settings["data"].push_back(path);
   settings["num_samples"] = options.num_samples;
@@ -191,10 +203,16 @@ void add_eval_command(CLI::App& app) {
   command->add_option("--out", arguments->out, "Folder for predictions.jsonl, report.json and report.html")->required();
   command->add_option("--max-context", options.max_context, "Skip longer prompts (tokens)")->check(CLI::Range(1, 1 << 30));
   command->add_option("--limit", arguments->limit, "Only the first N items")->check(CLI::Range(1, 1 << 30));
-  command->add_option("--num-samples", options.num_samples, "Answers an item; its score is their mean")->check(CLI::Range(1, 1024));
-  command->add_option("--temperature", options.temperature, "Sampling temperature; 0 is greedy")->check(CLI::Range(0.0, 10.0));
-  command->add_option("--max-completion-tokens", options.max_completion_tokens, "Longest answer (tokens)")->check(CLI::Range(1, 1 << 20));
-  command->add_option("--dtype", arguments->dtype, "Compute type")->check(CLI::IsMember({"float32", "bfloat16"}));
+  command->add_option("--num-samples", options.num_samples, "Answers an item; its score is their mean")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command->add_option("--temperature", options.temperature, "Sampling temperature; 0 is greedy")
+      ->check(CLI::Range(0.0, 10.0))
+      ->capture_default_str();
+  command->add_option("--max-completion-tokens", options.max_completion_tokens, "Longest answer (tokens)")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  command->add_option("--dtype", arguments->dtype, "Compute type")->check(CLI::IsMember({"float32", "bfloat16"}))->capture_default_str();
   add_seed_option(*command, options.seed, "Seed of the samples");
   add_threads_option(*command, arguments->threads);
   command->add_flag("--resume", arguments->resume, "Keep the predictions of an interrupted run");

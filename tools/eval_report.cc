@@ -11,8 +11,10 @@
 #include "core/errors.h"
 #include "tools/data_report_chart.h"
 #include "tools/data_report_samples.h"
+#include "tools/markup.h"
 #include "tools/report_chart.h"
 #include "tools/report_parts.h"
+#include "tools/report_run.h"
 #include "tools/report_style.h"
 
 namespace longbow::tools {
@@ -59,10 +61,9 @@ std::string shortened(const std::string& text, std::size_t bytes) {
 
 /// The folder's name; of a run's checkpoint the run's too: "quickstart, final".
 std::string model_name(const std::string& dir) {
-  const std::filesystem::path path = std::filesystem::path(dir + "/").lexically_normal().parent_path();
-  const std::filesystem::path above = path.parent_path();
-  if (above.filename() != "checkpoints" || !above.parent_path().has_filename()) return path.filename().string();
-  return concat(above.parent_path().filename().string(), ", ", path.filename().string());
+  const std::filesystem::path above = std::filesystem::absolute(dir + "/").lexically_normal().parent_path().parent_path();
+  if (above.filename() != "checkpoints") return folder_name(dir);
+  return concat(folder_name(above.parent_path().string()), ", ", folder_name(dir));
 }
 
 std::string lead(const Json& report) {

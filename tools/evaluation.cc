@@ -35,6 +35,11 @@ ItemScore score_group(const data::Group& group, const data::Item& item, const da
 
 }  // namespace
 
+double score_completion(const data::Item& item, const std::string& completion) {
+  const rewards::RewardFunction reward = rewards::find_reward(item.answer.reward);
+  return reward({completion, item.answer.answers, item.question, item.answer.params}).score.value_or(0.0);
+}
+
 std::int64_t evaluate(ThreadPool& pool, const std::vector<data::Item>& items, const EvaluationOptions& options,
                       const std::function<void(const ItemScore&)>& done) {
   const data::Tokenizer tokenizer(options.model_dir);

@@ -24,6 +24,9 @@ struct EvaluationOptions {
   std::uint64_t seed = 0;
 };
 
+/// What an item's own reward gives a completion; 0 where it gives no score.
+double score_completion(const data::Item& item, const std::string& completion);
+
 /// Evaluates `items`, calling `done` for each as it finishes (in the order of finishing). Returns the number of skipped prompts.
 /// Throws UserError for a model without tokenizer, or a reward that gives no score.
 std::int64_t evaluate(ThreadPool& pool, const std::vector<data::Item>& items, const EvaluationOptions& options,

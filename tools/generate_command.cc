@@ -1,5 +1,4 @@
-#include "tools/generate_command.h"
-
+// `longbow generate`: completions of prompts by a checkpoint; JSONL in, JSONL out, or text on a terminal.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -10,23 +9,45 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
+#include <sstream>
+#include <string>
+#include <vector>
 
 #include "core/errors.h"
 #include "core/interrupt.h"
-#include "core/line_reader.h"
 #include "core/log.h"
 #include "data/chat_template.h"
+#include "data/protocol.h"
 #include "data/tokenizer.h"
+#include "kernels/dtype.h"
 #include "model/weights.h"
 #include "rollout/engine.h"
 #include "tools/command_options.h"
 #include "tools/commands.h"
+#include "tools/json_lines.h"
 
 namespace longbow::tools {
 namespace {
 
 constexpr std::int64_t kPrefillChunk = 512;
 constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
+
+struct GenerateOptions {
+  std::string model_dir;
+  std::string prompt;        // one prompt's text …
+  bool chat = false;         // … as a user's message through the chat template
+  std::string prompts_path;  // or a file of prompts; "-": standard input
+  data::SamplingParams sampling;
+  std::int32_t num_samples = 1;
+  std::vector<std::string> stops;
+  kernels::DType dtype = kernels::DType::f32;
+  int num_threads = 0;
+  std::int64_t concurrent_prompts = 4;
+  std::int64_t kv_budget_mib = 0;  // 0: half of the machine's memory
+  bool skip_bad_lines = false;
+  bool stream = false;  // print the only completion's text as it comes, instead of JSON
+};
 
 model::PackedModel load_packed(ThreadPool& pool, const std::string& dir, const model::ModelConfig& config,
                                const model::ParameterLayout& layout, kernels::DType dtype) {
@@ -40,6 +61,24 @@ std::int64_t kv_budget_bytes(std::int64_t mib) {
 
 /// What a model writes is shown, never obeyed.
 bool steers_terminal(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f; }
+
+/// The length of `text` that can be shown while more may follow: without the beginning of a stop string or of a UTF-8 character
+/// that its end may be.
+std::size_t settled_length(const std::string& text, const std::vector<std::string>& stops) {
+  std::size_t settled = text.size();
+  for (const std::string& stop : stops) {
+    for (std::size_t length = std::min(stop.size() - 1, text.size()); length > 0; --length) {
+      if (text.ends_with(std::string_view(stop).substr(0, length))) {
+        settled = std::min(settled, text.size() - length);
+        break;
+      }
+    }
+  }
+  // Byte pieces of an unfinished character decode to replacement characters, up to three of them.
+  for (int i = 0; i < 3 && std::string_view(text).substr(0, settled).ends_with(kReplacementCharacter); ++i)
+    settled -= kReplacementCharacter.size();
+  return settled;
+}
 
 class Generation {
  public:
@@ -81,20 +120,8 @@ class Generation {
   }
 
   void run_file() {
-    LineReader reader(options_.prompts_path);
-    std::string line;
-    while (!interrupted() && reader.next(line)) {
-      if (line.find_first_not_of(" \t") == std::string::npos) continue;
-      try {
-        submit(parse_json(line, "line"));
-      } catch (const UserError& error) {
-        const std::string message = concat(reader.where(), ": ", error.what());
-        if (!options_.skip_bad_lines) {
-          finish_all();  // the prompts before it are answered
-          throw UserError(message, error.hint());
-        }
-        log_warning(message + " (skipped)");
-      }
+    JsonLines lines(options_.prompts_path, options_.skip_bad_lines);
+    while (!interrupted() && submit_next(lines)) {
       while (engine_.num_groups() > options_.concurrent_prompts) step();  // one prompt waits, so that a slot is never empty
     }
     finish_all();
@@ -103,6 +130,15 @@ class Generation {
  private:
   void finish_all() {
     while (!engine_.is_idle()) step();
+  }
+
+  bool submit_next(JsonLines& lines) {
+    try {
+      return lines.next([this](const Json& request) { submit(request); });
+    } catch (const UserError&) {
+      finish_all();  // the prompts before the bad line are answered
+      throw;
+    }
   }
 
   void submit(const Json& request) {
@@ -121,7 +157,6 @@ class Generation {
   }
 
   std::vector<std::int32_t> prompt_tokens(const Json& request) {
-    if (!request.is_object()) throw UserError(concat("expected an object, got a value of type ", request.type_name()));
     if (const Json* tokens = request.find("tokens")) {
       std::vector<std::int32_t> ids;
       for (const Json& token : tokens->as_array()) {
@@ -244,24 +279,7 @@ class Generation {
   std::map<std::uint64_t, rollout::FinishedGroup> done_;  // finished before their turn
 };
 
-}  // namespace
-
-std::size_t settled_length(const std::string& text, const std::vector<std::string>& stops) {
-  std::size_t settled = text.size();
-  for (const std::string& stop : stops) {
-    for (std::size_t length = std::min(stop.size() - 1, text.size()); length > 0; --length) {
-      if (text.ends_with(std::string_view(stop).substr(0, length))) {
-        settled = std::min(settled, text.size() - length);
-        break;
-      }
-    }
-  }
-  // Byte pieces of an unfinished character decode to replacement characters, up to three of them.
-  for (int i = 0; i < 3 && std::string_view(text).substr(0, settled).ends_with(kReplacementCharacter); ++i)
-    settled -= kReplacementCharacter.size();
-  return settled;
-}
-
+/// One JSON object a prompt, in the order of the prompts. Ctrl-C ends what runs with finish_reason abort.
 void run_generate(const GenerateOptions& options, std::ostream& out) {
   catch_interrupts();
   Generation generation(options, out);
@@ -272,27 +290,32 @@ void run_generate(const GenerateOptions& options, std::ostream& out) {
   }
 }
 
+}  // namespace
+
 void add_generate_command(CLI::App& app) {
   auto options = std::make_shared<GenerateOptions>();
   auto json = std::make_shared<bool>(false);
   CLI::App* command = app.add_subcommand("generate", "Completions of prompts by a checkpoint: text on a terminal, JSON otherwise");
   command->add_option("--model", options->model_dir, "Checkpoint directory")->required();
-  CLI::Option_group* source = command->add_option_group("prompt");
-  source->add_option("--prompt", options->prompt, "One prompt's text");
-  source->add_option("--prompts", options->prompts_path, "JSONL of {\"text\"}, {\"tokens\"} or {\"messages\"}; - is standard input");
-  source->require_option(1);
-  command->add_flag("--chat", options->chat, "Take --prompt as a user's message through the chat template");
-  command
-      ->add_option("--max-completion-tokens", options->sampling.max_completion_tokens, "Completions end here at the latest (default 256)")
-      ->check(CLI::Range(1, 1 << 24));
-  command->add_option("--temperature", options->sampling.temperature, "Sampling temperature; 0 is greedy (default 1)")
-      ->check(CLI::Range(0.0, 100.0));
+  CLI::Option* prompt = command->add_option("--prompt", options->prompt, "One prompt's text");
+  CLI::Option* prompts = command->add_option("--prompts", options->prompts_path,
+                                             "Instead of it: JSONL of {\"text\"}, {\"tokens\"} or {\"messages\"}; - is standard input");
+  prompts->excludes(prompt);
+  command->add_flag("--chat", options->chat, "Take --prompt as a user's message through the chat template")->needs(prompt);
+  command->add_option("--max-completion-tokens", options->sampling.max_completion_tokens, "Completions end here at the latest")
+      ->check(CLI::Range(1, 1 << 24))
+      ->capture_default_str();
+  command->add_option("--temperature", options->sampling.temperature, "Sampling temperature; 0 is greedy")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
   command->add_option("--top-p", options->sampling.top_p, "Smallest set of tokens with this probability; 1 is off")
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("--top-k", options->sampling.top_k, "The likeliest K tokens; 0 is off")->check(CLI::Range(0, 1 << 30));
   command->add_option("--min-p", options->sampling.min_p, "Tokens at least this likely relative to the likeliest; 0 is off")
       ->check(CLI::Range(0.0, 1.0));
-  command->add_option("--num-samples", options->num_samples, "Completions a prompt; they share its prefill")->check(CLI::Range(1, 4096));
+  command->add_option("--num-samples", options->num_samples, "Completions a prompt; they share its prefill")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
   add_seed_option(*command, options->sampling.seed);
   command->add_option("--stop", options->stops, "A completion ends before this text; may be given several times")->allow_extra_args(false);
   command
@@ -302,17 +325,17 @@ void add_generate_command(CLI::App& app) {
           "Compute in float32 (default) or bfloat16")
       ->check(CLI::IsMember({"float32", "bfloat16"}));
   add_threads_option(*command, options->num_threads);
-  command->add_option("--concurrent-prompts", options->concurrent_prompts, "Prompts of a file decoded at once (default 4)")
-      ->check(CLI::Range(1, 1024));
+  command->add_option("--concurrent-prompts", options->concurrent_prompts, "Prompts of a file decoded at once")
+      ->check(CLI::Range(1, 1024))
+      ->needs(prompts)
+      ->capture_default_str();
   command->add_option("--kv-budget-mib", options->kv_budget_mib, "Memory for keys and values (default: half of the machine's)")
       ->check(CLI::Range(1, 1 << 30));
-  command->add_flag("--skip-bad-lines", options->skip_bad_lines, "Report bad lines on standard error and go on");
+  command->add_flag("--skip-bad-lines", options->skip_bad_lines, "Report bad lines on standard error and go on")->needs(prompts);
   command->add_flag("--json", *json, "Print JSON on a terminal too");
-  command->callback([options, json] {
-    if (options->chat && !options->prompts_path.empty()) {
-      throw UserError("generate: expected --chat with --prompt, got it with --prompts", "a line of --prompts can hold \"messages\"");
-    }
-    options->stream = options->prompts_path.empty() && options->num_samples == 1 && !*json && ::isatty(STDOUT_FILENO) == 1;
+  command->callback([options, json, prompt, prompts] {
+    if (prompt->empty() && prompts->empty()) throw UserError("generate: expected --prompt or --prompts, got neither");
+    options->stream = prompts->empty() && options->num_samples == 1 && !*json && ::isatty(STDOUT_FILENO) == 1;
     run_generate(*options, std::cout);
   });
 }

@@ -1,5 +1,4 @@
-#include "tools/inspect_command.h"
-
+// `longbow inspect PATH`: says what a path is. A checkpoint's directory, a data set, a run directory, or a trajectory file.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
@@ -10,6 +9,7 @@
 
 #include "core/errors.h"
 #include "core/line_reader.h"
+#include "data/dataset.h"
 #include "data/item.h"
 #include "data/trajectory.h"
 #include "model/config.h"
@@ -79,31 +79,18 @@ Json summarize(const std::vector<std::int64_t>& values) {
   return summary;
 }
 
-bool is_items_file(const std::string& name) {
-  return name.ends_with(".jsonl") || name.ends_with(".jsonl.gz") || name.ends_with(".jsonl.zst");
-}
-
 /// The items of one file; `name` is what to call it.
 Json inspect_items(const std::string& path, const std::string& name) {
-  LineReader reader(path);
-  std::string line;
   std::map<std::string, std::int64_t> tasks;
   std::map<std::string, std::int64_t> bins;
   std::vector<std::int64_t> lengths;
   std::int64_t items = 0;
-  while (reader.next(line)) {
-    const data::Item item = [&] {
-      try {
-        return data::item_from_json(parse_json(line, "item"));
-      } catch (const UserError& error) {
-        throw UserError(concat(reader.where(), ": ", error.what()));
-      }
-    }();
+  data::for_each_item(path, [&](const data::Item& item, const std::string&) {
     ++items;
     ++tasks[item.task];
     ++bins[item.length_bin];
     lengths.push_back(item.num_tokens);
-  }
+  });
   Json result;
   result["file"] = name;
   result["items"] = items;
@@ -114,8 +101,6 @@ Json inspect_items(const std::string& path, const std::string& name) {
   result["num_tokens"] = summarize(lengths);
   return result;
 }
-
-}  // namespace
 
 Json inspect_checkpoint(const std::string& dir) {
   const model::ModelConfig config = model::read_model_config(dir);
@@ -135,6 +120,7 @@ Json inspect_checkpoint(const std::string& dir) {
   return result;
 }
 
+/// A directory with manifest.json, or one JSONL file of items.
 Json inspect_dataset(const std::string& path) {
   Json result;
   result["kind"] = "data set";
@@ -147,7 +133,7 @@ Json inspect_dataset(const std::string& path) {
   result["manifest"] = read_json_file(path + "/manifest.json");
   std::vector<std::string> names;  // a split's files lie in a folder of their own
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
-    if (is_items_file(entry.path().string())) names.push_back(fs::relative(entry.path(), path).string());
+    if (data::is_data_file(entry.path().filename().string())) names.push_back(fs::relative(entry.path(), path).string());
   }
   std::ranges::sort(names);
   for (const std::string& name : names) result["files"].push_back(inspect_items(path + "/" + name, name));
@@ -161,14 +147,13 @@ Json inspect_run(const std::string& dir) {
   result["steps"] = 0;
   result["last_metrics"] = Json();
   if (is_file(dir + "/metrics.jsonl")) {
-    LineReader reader(dir + "/metrics.jsonl");
-    std::string line;
-    std::int64_t steps = 0;
-    while (reader.next(line)) {
-      ++steps;
-      result["last_metrics"] = parse_json(line, reader.where());
+    const std::string metrics = read_file(dir + "/metrics.jsonl");
+    const std::string_view whole(metrics.data(), metrics.rfind('\n') + 1);  // npos + 1 is 0: a run may be writing, or was killed at it
+    result["steps"] = std::ranges::count(whole, '\n');
+    if (!whole.empty()) {
+      const std::size_t begin = whole.rfind('\n', whole.size() - 2) + 1;
+      result["last_metrics"] = parse_json(whole.substr(begin, whole.size() - 1 - begin), dir + "/metrics.jsonl");
     }
-    result["steps"] = steps;
   }
   result["checkpoints"] = Json::array();
   std::vector<std::string> checkpoints;
@@ -211,10 +196,12 @@ Json inspect_trajectory(const std::string& path) {
   return result;
 }
 
+/// What `path` holds, as --json prints it; "kind" says which of the four. Throws UserError when it is none of them, or broken.
 Json inspect_path(const std::string& path) {
   if (is_file(path)) {
-    if (is_items_file(path)) return inspect_dataset(path);
-    if (fs::path(path).filename() == "config.json") return inspect_checkpoint(fs::path(path).parent_path().string());
+    if (data::is_data_file(path)) return inspect_dataset(path);
+    if (fs::path(path).filename() == "config.json")
+      return inspect_checkpoint((fs::path(".") / path).parent_path().lexically_normal().string());
     return inspect_trajectory(path);
   }
   if (!fs::exists(path)) throw UserError(concat("inspect: no such file or directory (", path, ")"));
@@ -225,13 +212,15 @@ Json inspect_path(const std::string& path) {
       "inspect: expected a checkpoint (config.json), a data set (manifest.json) or a run (metrics.jsonl), got none of them (", path, ")"));
 }
 
+}  // namespace
+
 void add_inspect_command(CLI::App& app) {
   struct Options {
     std::string path;
     bool json = false;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("inspect", "Say what a path is: a checkpoint, a data set, a run directory or a trajectory file.");
+  CLI::App* command = app.add_subcommand("inspect", "Say what a path is: a checkpoint, a data set, a run directory or a trajectory file");
   command->add_option("path", options->path, "File or directory")->required();
   command->add_flag("--json", options->json, "Print one JSON document");
   command->callback([options] {

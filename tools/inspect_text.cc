@@ -7,7 +7,7 @@
 
 #include "core/clock.h"
 #include "core/errors.h"
-#include "tools/report_chart.h"
+#include "tools/markup.h"
 
 namespace longbow::tools {
 namespace {

@@ -1,25 +1,43 @@
-#include "tools/logprobs_command.h"
-
+// `longbow logprobs`: log-probabilities that a checkpoint gives to given token ids; JSONL in, JSONL out, no tokenizer needed.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 #include <memory>
 #include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "core/errors.h"
-#include "core/line_reader.h"
-#include "core/log.h"
+#include "core/thread_pool.h"
+#include "kernels/dtype.h"
 #include "kernels/logprob.h"
+#include "model/transformer.h"
 #include "model/weights.h"
 #include "rollout/kv_cache.h"
 #include "tools/command_options.h"
 #include "tools/commands.h"
+#include "tools/json_lines.h"
 
 namespace longbow::tools {
 namespace {
 
 constexpr std::int64_t kChunk = 512;   // rows of a forward pass
 constexpr std::int64_t kTopRows = 16;  // rows whose logits --top holds at once
+
+struct LogprobsOptions {
+  std::string model_dir;
+  std::string input;
+  int top_k = 0;
+  kernels::DType dtype = kernels::DType::f32;
+  int num_threads = 0;
+  bool skip_bad_lines = false;
+};
+
+struct TokenScores {
+  std::vector<float> logprobs;                                   // [tokens - 1], of token i + 1 given all before it; natural log
+  std::vector<std::vector<std::pair<std::int32_t, float>>> top;  // [tokens][top_k] of the next token, best first; equal ones by id
+};
 
 /// The `top_k` best next tokens after each of `rows` hidden rows.
 void append_top(ThreadPool& pool, const model::PackedModel& model, const float* hidden, std::int64_t rows, int top_k, TokenScores& scores) {
@@ -42,7 +60,6 @@ void append_top(ThreadPool& pool, const model::PackedModel& model, const float* 
 }
 
 std::vector<std::int32_t> read_tokens(const Json& request, int vocab_size) {
-  if (!request.is_object()) throw UserError(concat("expected an object, got a value of type ", request.type_name()));
   std::vector<std::int32_t> tokens;
   for (const Json& token : request.at("tokens").as_array()) {
     if (!token.is_integer() || token.as_integer() < 0 || token.as_integer() >= vocab_size) {
@@ -69,8 +86,7 @@ Json answer(const Json& request, const TokenScores& scores, std::size_t num_toke
   return result;
 }
 
-}  // namespace
-
+/// Scores one sequence. Runs in chunks over a cache, so memory grows with the cache alone; the chunks do not change any bit.
 TokenScores score_tokens(ThreadPool& pool, const model::PackedModel& model, const std::vector<std::int32_t>& tokens, int top_k) {
   TokenScores scores;
   const auto total = static_cast<std::int64_t>(tokens.size());
@@ -104,34 +120,29 @@ void run_logprobs(const LogprobsOptions& options, std::ostream& out) {
     throw UserError(concat("logprobs --top: expected a number in [0, ", config.vocab_size, "], got ", options.top_k));
   }
   const model::ParameterLayout layout(config);
-  LineReader reader(options.input);
+  JsonLines lines(options.input, options.skip_bad_lines);
   const auto packed = [&] {  // the f32 values are needed for the packing alone
     const model::Weights weights = model::load_weights(options.model_dir, config, layout);
     return model::PackedModel(pool, config, layout, weights.values.data(), options.dtype);
   }();
-  std::string line;
-  while (reader.next(line)) {
-    if (line.find_first_not_of(" \t") == std::string::npos) continue;
-    Json request;
-    std::vector<std::int32_t> tokens;
-    try {
-      request = parse_json(line, "line");
-      tokens = read_tokens(request, config.vocab_size);
-    } catch (const UserError& error) {
-      const std::string message = concat(reader.where(), ": ", error.what());
-      if (!options.skip_bad_lines) throw UserError(message);
-      log_warning(message + " (skipped)");
-      continue;
-    }
+  Json request;
+  std::vector<std::int32_t> tokens;
+  const auto take = [&](Json line) {
+    tokens = read_tokens(line, config.vocab_size);
+    request = std::move(line);
+  };
+  while (lines.next(take)) {
     out << answer(request, score_tokens(pool, packed, tokens, options.top_k), tokens.size(), options.top_k > 0).dump() << "\n"
         << std::flush;
     if (!out) throw UserError("logprobs: cannot write the output: the disk is full or the reader is gone");
   }
 }
 
+}  // namespace
+
 void add_logprobs_command(CLI::App& app) {
   auto options = std::make_shared<LogprobsOptions>();
-  CLI::App* command = app.add_subcommand("logprobs", "Log-probabilities of given token ids: JSONL in, JSONL out.");
+  CLI::App* command = app.add_subcommand("logprobs", "Log-probabilities of given token ids: JSONL in, JSONL out");
   command->add_option("--model", options->model_dir, "Checkpoint directory")->required();
   command->add_option("input", options->input, "JSONL of {\"tokens\": [...], \"id\"?}; - is standard input")->required();
   command->add_option("--top", options->top_k, "Also the K most likely next tokens at each position")->check(CLI::Range(1, 1 << 24));

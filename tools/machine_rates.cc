@@ -7,7 +7,6 @@
 #include <cmath>
 #include <fstream>
 #include <functional>
-#include <string>
 #include <vector>
 
 #include "core/clock.h"

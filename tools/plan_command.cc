@@ -186,7 +186,8 @@ void run(const PlanArguments& arguments) {
 void add_plan_command(CLI::App& app) {
   auto arguments = std::make_shared<PlanArguments>();
   CLI::App* command = app.add_subcommand("plan", "Memory, work and time of a recipe, before it runs");
-  arguments->recipe.add_to(*command);
+  arguments->recipe.add_recipe_options(*command);
+  arguments->recipe.add_json_flag(*command);
   command->add_option("--memory-gib", arguments->memory_gib, "Plan for a machine with this much memory instead of this one")
       ->check(CLI::PositiveNumber);
   command->callback([arguments] { run(*arguments); });

@@ -26,6 +26,12 @@ data::FinishReason finish_reason_from(const std::string& name) {
   throw UserError(concat("finish_reason: expected stop, length or abort, got '", name, "'"));
 }
 
+std::int64_t count_from(const Json& json, std::string_view key) {
+  const std::int64_t count = json.at(key).as_integer();
+  if (count < 0 || count > INT32_MAX) throw UserError(concat(key, ": expected a number of tokens, got ", count));
+  return count;
+}
+
 /// "512" < "1k" < "128k"; a bin of another form comes last, by its name.
 std::pair<std::int64_t, std::string> length_order(const std::string& bin) {
   std::size_t digits = 0;
@@ -64,11 +70,11 @@ ItemScore item_score_from_json(const Json& json) {
   score.id = json.at("id").as_string();
   score.task = json.at("task").as_string();
   score.length_bin = json.at("length_bin").as_string();
-  score.prompt_tokens = json.at("prompt_tokens").as_integer();
+  score.prompt_tokens = count_from(json, "prompt_tokens");
   score.score = json.at("score").as_number();
   for (const Json& sample : json.at("samples").as_array()) {
     score.samples.push_back({sample.at("response").as_string(), sample.at("extracted").as_string(), sample.at("reason").as_string(),
-                             sample.at("score").as_number(), sample.at("tokens").as_integer(),
+                             sample.at("score").as_number(), count_from(sample, "tokens"),
                              finish_reason_from(sample.at("finish_reason").as_string())});
   }
   return score;

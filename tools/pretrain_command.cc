@@ -40,6 +40,7 @@ void add_command(CLI::App& app, const char* name, const char* description, Start
   CLI::App* command = app.add_subcommand(name, description);
   options->add_to(*command);
   options->add_run_options(*command);
+  RecipeOptions::add_schema_flag<trainer::LmRecipe>(*command);
   command->callback([options, start] { run(*options, start); });
 }
 

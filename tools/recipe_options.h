@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <filesystem>
+#include <iostream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,13 +27,23 @@ struct RecipeOptions {
   void add_to(CLI::App& command) {
     add_recipe_options(command);
     add_seed_option(command, seed);
-    command.add_flag("--json", json, "Print the result as one JSON document");
+    add_json_flag(command);
   }
-  /// What a worker takes: its seeds come with its leases, and it prints no result.
+  void add_json_flag(CLI::App& command) { command.add_flag("--json", json, "Print the result as one JSON document"); }
+  /// What a worker takes: its seeds come with its leases, and it prints no result. A plan does not depend on seeds.
   void add_recipe_options(CLI::App& command) {
     command.add_option("recipe", recipe_path, "Recipe (JSON, comments allowed)")->required();
     add_set_option(command, overrides);
     add_threads_option(command, threads);
+  }
+  /// Where a recipe's keys are told; needs no recipe.
+  template <class Config>
+  static void add_schema_flag(CLI::App& command) {
+    const auto print = [] {
+      std::cout << config_schema<Config>().dump(2) << "\n";
+      throw CLI::Success();
+    };
+    command.add_flag_callback("--schema", print, "Print every key of the recipe (JSON schema: type, default, range, meaning)");
   }
   void add_run_options(CLI::App& command) {
     command.add_option("--run-dir", run_dir, "Where the run is written (default: runs/<recipe name>)");

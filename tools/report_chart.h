@@ -49,9 +49,4 @@ struct IntervalRow {
 /// One row a task: an open dot before, a filled dot after, each with its interval.
 std::string render_intervals(std::string_view title, std::string_view subtitle, const std::vector<IntervalRow>& rows);
 
-/// Text made safe for HTML, bytes that are no UTF-8 included.
-std::string escape_html(std::string_view text);
-/// A number for people: "0", "0.042", "3.1e-07", "12.4k"; "-" for NaN.
-std::string format_value(double value, bool percent = false);
-
 }  // namespace longbow::tools

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "core/atomic_file.h"
-#include "core/errors.h"
 #include "tools/commands.h"
 #include "tools/report_page.h"
 #include "tools/report_profile.h"
@@ -23,8 +22,9 @@ void add_report_command(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("report", "One self-contained HTML page of one or several run directories");
   command->add_option("run_dirs", arguments->run_dirs, "Run directories, of train, pretrain or sft")->required();
-  command->add_option("--out", arguments->out, "The page (default: report.html in the first run directory; - is standard output)");
-  command->add_flag("--profile", arguments->profile, "Print where a step's time goes, as a table, and write no page");
+  CLI::Option* out =
+      command->add_option("--out", arguments->out, "The page (default: report.html in the first run directory; - is standard output)");
+  command->add_flag("--profile", arguments->profile, "Print where a step's time goes, as a table, and write no page")->excludes(out);
   command->callback([arguments] {
     if (arguments->profile) {
       for (const std::string& run_dir : arguments->run_dirs) std::cout << run_dir << "\n" << profile_table(read_run(run_dir)) << "\n";

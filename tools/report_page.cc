@@ -5,7 +5,7 @@
 #include "core/atomic_file.h"
 #include "core/errors.h"
 #include "core/log.h"
-#include "tools/report_chart.h"
+#include "tools/markup.h"
 #include "tools/report_parts.h"
 #include "tools/report_profile.h"
 #include "tools/report_run.h"

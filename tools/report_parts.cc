@@ -1,7 +1,7 @@
 #include "tools/report_parts.h"
 
 #include "core/errors.h"
-#include "tools/report_chart.h"
+#include "tools/markup.h"
 #include "tools/report_style.h"
 
 namespace longbow::tools {

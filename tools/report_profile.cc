@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/errors.h"
+#include "tools/markup.h"
 #include "tools/report_chart.h"
 
 namespace longbow::tools {

@@ -1,7 +1,6 @@
 #include "tools/report_run.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 
 #include "core/errors.h"
@@ -136,13 +135,9 @@ Json read_optional(RunRecord& run, const std::string& path) {
   }
 }
 
-std::string folder_name(const std::string& path) {
-  const fs::path folder = fs::path(path + "/").lexically_normal().parent_path();
-  return folder.has_filename() && folder.filename() != "." ? folder.filename().string()
-                                                           : fs::absolute(folder).lexically_normal().filename().string();
-}
-
 }  // namespace
+
+std::string folder_name(const std::string& path) { return fs::absolute(path + "/").lexically_normal().parent_path().filename().string(); }
 
 const Series* RunRecord::find(std::string_view path) const {
   const auto found = series.find(std::string(path));

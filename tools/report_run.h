@@ -62,6 +62,9 @@ struct RunRecord {
   std::vector<std::string> members(std::string_view prefix) const;
 };
 
+/// What pages call a folder: its own name, however the path to it is written.
+std::string folder_name(const std::string& path);
+
 /// Reads `path`. A torn last line of metrics.jsonl, as a killed run leaves it, becomes a note, as does a damaged file beside it.
 /// Throws UserError when metrics.jsonl is missing, holds no step, or is damaged before its last line.
 RunRecord read_run(const std::string& path);

@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/errors.h"
+#include "tools/markup.h"
 #include "tools/report_chart.h"
 #include "tools/report_parts.h"
 

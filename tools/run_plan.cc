@@ -14,6 +14,7 @@ namespace longbow::tools {
 namespace {
 
 constexpr std::int64_t kFloat = sizeof(float);
+constexpr std::int64_t kCorpusBytes = std::int64_t{128} << 20;  // WordNet and what is drawn from it for a step, as seen
 
 kernels::DType dtype_of(trainer::ComputeType type) {
   return type == trainer::ComputeType::float32 ? kernels::DType::f32 : kernels::DType::bf16;
@@ -192,17 +193,18 @@ RunPlan plan_next_token(const trainer::LmRecipe& recipe, const model::ModelConfi
   for (const trainer::LmStage& stage : recipe.stages) {
     const std::int64_t rows = stage.tokens_per_step + stage.context_tokens;  // the last document may pass the step's tokens
     most_rows = std::max(most_rows, std::min(rows, std::max(trainer::LmStepOptions{}.micro_batch_tokens, stage.context_tokens)));
+  }
+  plan.kept = model::choose_kept(config, most_rows, most_rows, model::kActivationBudgetBytes);
+  const Recomputed again = recomputed(config, plan.kept);
+  for (const trainer::LmStage& stage : recipe.stages) {
     const auto tokens = static_cast<double>(stage.tokens_per_step), context = static_cast<double>(stage.context_tokens);
     const double work =
         tokens / context * attention_work(config, 0, context, *std::max_element(stage.windows.begin(), stage.windows.end()));
-    plan.stages.push_back(
-        {stage.name,
-         stage.steps,
-         {{"train", tokens, 6 * static_cast<double>(counts.layers) * tokens + 8 * static_cast<double>(counts.head) * tokens, 0,
-           14 * work}}});
+    const double products = (6 + again.products) * static_cast<double>(counts.layers) + 8 * static_cast<double>(counts.head);
+    plan.stages.push_back({stage.name, stage.steps, {{"train", tokens, products * tokens, 0, (14 + again.attention) * work}}});
   }
-  plan.kept = model::choose_kept(config, most_rows, most_rows, model::kActivationBudgetBytes);
   plan.processes = {{"trainer", 1, trainer_memory(config, dtype, {most_rows, most_rows, most_rows}, plan.kept)}};
+  plan.processes[0].parts.push_back({"corpus, documents", kCorpusBytes});
   return plan;
 }
 

@@ -32,7 +32,7 @@ struct PhasePlan {
   std::string name;  // "prefill", "decode", "score", "train"
   double tokens = 0;
   double gemm_flop = 0;      // many rows at once
-  double few_rows_flop = 0;  // rows_at_once rows
+  double few_rows_flop = 0;  // RunPlan::decode_rows at once
   double attention_flop = 0;
 };
 

@@ -10,13 +10,13 @@
 
 #include "core/clock.h"
 #include "core/errors.h"
-#include "core/line_reader.h"
 #include "core/log.h"
 #include "rewards/judge.h"
 #include "rewards/reward.h"
 #include "rewards/reward_command.h"
 #include "tools/command_options.h"
 #include "tools/commands.h"
+#include "tools/json_lines.h"
 
 namespace longbow::tools {
 namespace {
@@ -51,9 +51,7 @@ const std::string& string_of(const Json& value, std::string_view key) {
   return value.as_string();
 }
 
-Prediction read_prediction(const std::string& line, bool needs_answers) {
-  const Json json = parse_json(line, "line");
-  if (!json.is_object()) throw UserError(concat("expected an object, got a value of type ", json.type_name()));
+Prediction read_prediction(const Json& json, bool needs_answers) {
   Prediction prediction;
   if (const Json* id = json.find("id")) prediction.id = *id;
   prediction.text = string_of(json.at("prediction"), "prediction");
@@ -110,6 +108,7 @@ class Scoring {
       : slow_(options.slow_ms.value_or(options.command.empty() && options.reward != rewards::kJudgeReward ? kSlowMs : kSlowAskedMs)) {
     if (!options.command.empty()) {
       command_ = std::make_unique<rewards::RewardCommand>(command_line(options.command), options.command_timeout_ms);
+      batch_lines_ = kBatchLines;
     } else if (options.reward == rewards::kJudgeReward && !options.judge.endpoint.empty()) {
       judge_ = std::make_unique<rewards::Judge>(options.judge);
       batch_lines_ = kBatchesOfRequests * static_cast<std::size_t>(options.judge.concurrency);
@@ -121,30 +120,25 @@ class Scoring {
   }
 
   // Takes one line; what it finds wrong is the line's fault.
-  void add(const std::string& line, std::string where) {
+  void add(const Json& line, std::string where) {
     Prediction prediction = read_prediction(line, needs_answers_);
     prediction.where = std::move(where);
-    if (function_ == nullptr) {
-      batch_.push_back(std::move(prediction));
-      return;
+    if (function_ != nullptr) {
+      const Stopwatch clock;
+      rewards::RewardResult result = function_({prediction.text, prediction.answers, prediction.question, prediction.params});
+      result.seconds = clock.seconds();
+      results_.push_back(std::move(result));
     }
-    const Stopwatch clock;
-    rewards::RewardResult result = function_({prediction.text, prediction.answers, prediction.question, prediction.params});
-    result.seconds = clock.seconds();
-    write(prediction, result);
+    batch_.push_back(std::move(prediction));
   }
   bool batch_is_full() const { return batch_.size() >= batch_lines_; }
 
-  void score_batch() {
+  void finish_batch() {
     if (batch_.empty()) return;
-    std::vector<rewards::RewardQuery> queries;
-    for (const Prediction& p : batch_) {
-      // The user's ids may be doubled or no strings, so the command sees the line's number among all that were scored.
-      queries.push_back({std::to_string(num_sent_++), p.text, p.answers, p.question, p.params});
-    }
-    const std::vector<rewards::RewardResult> results = judge_ ? judge_->score(queries) : command_->score(queries);
-    for (std::size_t i = 0; i < results.size(); ++i) write(batch_[i], results[i]);
+    if (function_ == nullptr) results_ = ask();
+    for (std::size_t i = 0; i < results_.size(); ++i) write(batch_[i], results_[i]);
     batch_.clear();
+    results_.clear();
   }
 
   void write_summary() const {
@@ -155,6 +149,15 @@ class Scoring {
   }
 
  private:
+  std::vector<rewards::RewardResult> ask() {
+    std::vector<rewards::RewardQuery> queries;
+    for (const Prediction& p : batch_) {
+      // The user's ids may be doubled or no strings, so the command sees the line's number among all that were scored.
+      queries.push_back({std::to_string(num_sent_++), p.text, p.answers, p.question, p.params});
+    }
+    return judge_ ? judge_->score(queries) : command_->score(queries);
+  }
+
   void write(const Prediction& prediction, const rewards::RewardResult& result) {
     Json line = Json::object();
     line["id"] = prediction.id;
@@ -172,8 +175,9 @@ class Scoring {
   bool needs_answers_ = false;
   std::unique_ptr<rewards::RewardCommand> command_;
   std::unique_ptr<rewards::Judge> judge_;
-  std::size_t batch_lines_ = kBatchLines;
+  std::size_t batch_lines_ = 1;
   std::vector<Prediction> batch_;
+  std::vector<rewards::RewardResult> results_;  // of the batch; a function's are there before it is full
   std::int64_t num_sent_ = 0, num_scored_ = 0, num_missing_ = 0;
   double sum_ = 0;
   SlowItems slow_;
@@ -184,26 +188,20 @@ void run_score(const ScoreOptions& options) {
     throw UserError("score: --benchmark is not built yet: this version scores with --reward NAME or --reward-command CMD");
   }
   if (options.reward.empty() == options.command.empty()) {
-    throw UserError("score: expected either --reward NAME or --reward-command CMD", "longbow score --help lists the rewards");
+    throw UserError(
+        concat("score: expected either --reward NAME or --reward-command CMD, got ", options.reward.empty() ? "neither" : "both"),
+        "longbow score --help lists the rewards");
   }
-  if (options.reward == rewards::kJudgeReward && options.judge.endpoint.empty() != options.judge.model.empty()) {
-    throw UserError("score: expected --judge-endpoint together with --judge-model");
+  if (!options.judge.endpoint.empty() && options.reward != rewards::kJudgeReward) {
+    throw UserError(concat("score: expected --judge-endpoint with --reward ", rewards::kJudgeReward, ", got it with ",
+                           options.reward.empty() ? "--reward-command" : "--reward " + options.reward));
   }
   Scoring scoring(options);
-  LineReader reader(options.input);
-  std::string line;
-  while (reader.next(line)) {
-    if (line.find_first_not_of(" \t") == std::string::npos) continue;
-    try {
-      scoring.add(line, reader.where());
-    } catch (const UserError& error) {
-      const std::string message = concat(reader.where(), ": ", error.what());
-      if (!options.skip_bad_lines) throw UserError(message, error.hint());
-      log_warning(message + " (skipped)");
-    }
-    if (scoring.batch_is_full()) scoring.score_batch();
+  JsonLines lines(options.input, options.skip_bad_lines);
+  while (lines.next([&](const Json& line) { scoring.add(line, lines.where()); })) {
+    if (scoring.batch_is_full()) scoring.finish_batch();
   }
-  scoring.score_batch();
+  scoring.finish_batch();
   std::cout.flush();
   scoring.write_summary();
 }
@@ -218,35 +216,42 @@ std::string reward_list() {
 
 void add_score_command(CLI::App& app) {
   auto options = std::make_shared<ScoreOptions>();
-  CLI::App* command = app.add_subcommand("score", "Score predictions of any engine with a reward: JSONL in, JSONL out.");
+  CLI::App* command = app.add_subcommand("score", "Score predictions of any engine with a reward: JSONL in, JSONL out");
   command
       ->add_option("input", options->input,
                    "JSONL of {\"prediction\", \"answers\": [...], \"question\"?, \"params\"?, \"id\"?}; - is standard input")
       ->required();
   command->add_option("--reward", options->reward, "The reward: " + reward_list());
-  command
-      ->add_option(
-          "--reward-command", options->command,
-          "Your own reward instead, after IN: a program and its arguments, or one quoted shell line (needed when it has options of "
-          "its own). It reads one JSON object a line and answers {\"id\", \"score\"} a line")
-      ->expected(1, 1000);
+  CLI::Option* reward_command =
+      command
+          ->add_option(
+              "--reward-command", options->command,
+              "Your own reward instead, after IN: a program and its arguments, or one quoted shell line (needed when it has options of "
+              "its own). It reads one JSON object a line and answers {\"id\", \"score\"} a line")
+          ->expected(1, 1000);
   command->add_option("--reward-timeout-ms", options->command_timeout_ms, "For one batch of 64 lines of --reward-command")
       ->check(CLI::PositiveNumber)
+      ->needs(reward_command)
       ->capture_default_str();
-  command->add_option("--judge-endpoint", options->judge.endpoint,
-                      "For --reward judge: an OpenAI-compatible server, such as http://localhost:8000/v1; its key is read from " +
-                          options->judge.api_key_env);
-  command->add_option("--judge-model", options->judge.model, "The judge's name at that server");
+  CLI::Option* endpoint =
+      command->add_option("--judge-endpoint", options->judge.endpoint,
+                          "For --reward judge: an OpenAI-compatible server, such as http://localhost:8000/v1; its key is read from " +
+                              options->judge.api_key_env);
+  CLI::Option* model = command->add_option("--judge-model", options->judge.model, "The judge's name at that server")->needs(endpoint);
+  endpoint->needs(model);
   command->add_option("--judge-concurrency", options->judge.concurrency, "Requests to the judge at once")
       ->check(CLI::Range(1, 1024))
+      ->needs(endpoint)
       ->capture_default_str();
   command->add_option("--judge-timeout-ms", options->judge.timeout_ms, "For one request to the judge")
       ->check(CLI::PositiveNumber)
+      ->needs(endpoint)
       ->capture_default_str();
   command->add_option("--judge-retries", options->judge.retries, "Tries after a failed one; then the score is null")
       ->check(CLI::Range(0, 100))
+      ->needs(endpoint)
       ->capture_default_str();
-  command->add_option("--judge-cache", options->judge.cache, "File that keeps verdicts from run to run");
+  command->add_option("--judge-cache", options->judge.cache, "File that keeps verdicts from run to run")->needs(endpoint);
   command->add_option("--slow-ms", options->slow_ms, "Name items that take longer (default 50; 10000 with a judge or a command)")
       ->check(CLI::NonNegativeNumber);
   command->add_option("--benchmark", options->benchmark, "A benchmark's own scorer (not built yet)");

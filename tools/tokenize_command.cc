@@ -1,18 +1,25 @@
-#include "tools/tokenize_command.h"
-
+// `longbow tokenize`: text to token ids, token ids to text, conversations to both; JSONL in, JSONL out.
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "core/errors.h"
-#include "core/line_reader.h"
-#include "core/log.h"
+#include "data/chat_template.h"
+#include "data/tokenizer.h"
 #include "tools/command_options.h"
 #include "tools/commands.h"
+#include "tools/json_lines.h"
 
 namespace longbow::tools {
 namespace {
+
+struct TokenizeOptions {
+  std::string model_dir;
+  std::string input;  // "-": standard input
+  bool skip_bad_lines = false;
+};
 
 bool flag(const Json& request, std::string_view key, bool otherwise) {
   const Json* value = request.find(key);
@@ -35,10 +42,11 @@ std::vector<std::int32_t> token_ids(const Json& list) {
   return tokens;
 }
 
-}  // namespace
-
-Json tokenize_line(const Json& request, const data::Tokenizer& tokenizer, const data::ChatTemplate* chat_template) {
-  if (!request.is_object()) throw UserError(concat("expected an object, got a value of type ", request.type_name()));
+/// The answer to one line: `{"text", "add_special_tokens"?}`, `{"tokens", "skip_special_tokens"?}` or `{"messages", …}`. Every
+/// other key of a conversation goes to the template; one that the template refuses is answered with `{"id", "error"}`.
+/// `chat_template` is made when the first conversation comes: text and tokens need none, so a directory without one serves them.
+Json tokenize_line(const Json& request, const std::string& model_dir, const data::Tokenizer& tokenizer,
+                   std::optional<data::ChatTemplate>& chat_template) {
   Json answer = Json::object();
   if (const Json* id = request.find("id")) answer["id"] = *id;
   if (const Json* text = request.find("text")) {
@@ -47,7 +55,7 @@ Json tokenize_line(const Json& request, const data::Tokenizer& tokenizer, const 
     answer["text"] = tokenizer.decode(token_ids(*tokens), flag(request, "skip_special_tokens", false));
   } else if (const Json* messages = request.find("messages")) {
     messages->as_array();  // a conversation that is no list is a bad line, not the template's matter
-    if (chat_template == nullptr) throw UserError("messages: the model's directory holds no chat template");
+    if (!chat_template) chat_template.emplace(data::ChatTemplate::load(model_dir));
     try {
       const std::string text = chat_template->render(request);
       answer["text"] = text;
@@ -64,35 +72,22 @@ Json tokenize_line(const Json& request, const data::Tokenizer& tokenizer, const 
 void run_tokenize(const TokenizeOptions& options, std::ostream& out) {
   const data::Tokenizer tokenizer(options.model_dir);
   std::optional<data::ChatTemplate> chat_template;
-  bool looked_for_template = false;  // text and tokens need none, so a directory without one serves them
-  LineReader reader(options.input);
-  std::string line;
-  while (reader.next(line)) {
-    if (line.find_first_not_of(" \t") == std::string::npos) continue;
-    Json answer;
-    try {
-      const Json request = parse_json(line, "line");
-      if (request.find("messages") != nullptr && !looked_for_template) {
-        chat_template.emplace(data::ChatTemplate::load(options.model_dir));
-        looked_for_template = true;
-      }
-      answer = tokenize_line(request, tokenizer, chat_template ? &*chat_template : nullptr);
-    } catch (const UserError& error) {
-      const std::string message = concat(reader.where(), ": ", error.what());
-      if (!options.skip_bad_lines) throw UserError(message, error.hint());
-      log_warning(message + " (skipped)");
-      continue;
-    }
+  JsonLines lines(options.input, options.skip_bad_lines);
+  Json answer;
+  const auto take = [&](const Json& request) { answer = tokenize_line(request, options.model_dir, tokenizer, chat_template); };
+  while (lines.next(take)) {
     out << answer.dump() << "\n";
     if (!out) throw UserError("tokenize: cannot write the output: the disk is full or the reader is gone");
   }
   out.flush();
 }
 
+}  // namespace
+
 void add_tokenize_command(CLI::App& app) {
   auto options = std::make_shared<TokenizeOptions>();
   CLI::App* command =
-      app.add_subcommand("tokenize", "Text, token ids or conversations through a checkpoint's tokenizer: JSONL in, JSONL out.");
+      app.add_subcommand("tokenize", "Text, token ids or conversations through a checkpoint's tokenizer: JSONL in, JSONL out");
   command->add_option("--model", options->model_dir, "Checkpoint directory with a tokenizer")->required();
   command->add_option("input", options->input, "JSONL of {\"text\"}, {\"tokens\"} or {\"messages\"}; - is standard input")->required();
   command->add_flag("--skip-bad-lines", options->skip_bad_lines, "Report bad lines on standard error and go on");

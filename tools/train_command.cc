@@ -104,6 +104,7 @@ void add_train_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("train", "Fine-tune a model with GRPO: learner and rollout workers on this machine");
   arguments->recipe.add_to(*command);
   arguments->recipe.add_run_options(*command);
+  RecipeOptions::add_schema_flag<trainer::TrainRecipe>(*command);
   command->callback([arguments] { run(*arguments, true); });
 }
 

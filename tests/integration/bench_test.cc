@@ -96,7 +96,7 @@ TEST(BenchWorkTest, IsWhatEachRowNeeds) {
 TEST_F(CommandLineTest, BenchSaysWhichNamesAreBuilt) {
   const CommandResult result = run({"bench", "data_bild"});
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_NE(result.error.find("bench: 'data_bild' is not built yet; built are gemm_decode_m8, "), std::string::npos) << result.error;
+  EXPECT_NE(result.error.find("got 'data_bild'; did you mean \"data_build\"?\nhint: gemm_decode_m8, "), std::string::npos) << result.error;
 }
 
 }  // namespace

@@ -102,6 +102,19 @@ TEST_F(EvalTest, RefusesWhatWouldMixAnswers) {
     EXPECT_EQ(result.exit_code, 2);
     EXPECT_THAT(result.error, HasSubstr(says));
   }
+  // Other weights under the same path.
+  fs::copy(path("pre/checkpoints/final"), path("model"));
+  std::vector<std::string> same_path = arguments("copy", {"--limit", "2"});
+  same_path[2] = "model";
+  succeed(same_path);
+  std::string weights = read_file(path("model/model.safetensors"));
+  weights[weights.size() - 1] ^= 1;
+  write("model/model.safetensors", weights);
+  same_path.push_back("--resume");
+  const CommandResult changed = run(same_path);
+  EXPECT_EQ(changed.exit_code, 2);
+  EXPECT_THAT(changed.error, HasSubstr("eval --resume: expected weights \""));
+
   // A mistyped model costs nothing that was answered before.
   std::vector<std::string> mistyped = arguments("out");
   mistyped[2] = "no_model";
@@ -113,6 +126,45 @@ TEST_F(EvalTest, RefusesWhatWouldMixAnswers) {
   const CommandResult doubled = run(arguments("out2"));
   EXPECT_EQ(doubled.exit_code, 2);
   EXPECT_THAT(doubled.error, HasSubstr("expected ids that differ, got two items called 'i0'"));
+}
+
+TEST_F(EvalTest, ReadsTheDataFilesOfAFolderAndNoOthers) {
+  fs::create_directories(path("set.jsonl.d"));
+  fs::copy(path("items.jsonl"), path("set.jsonl.d/items.jsonl"));
+  write("set.jsonl.d/manifest.json", "{}");
+  write("set.jsonl.d/.more.jsonl.partial-7-0", "{\"id\": \"i3");  // of a build that was killed
+  succeed({"eval", "--model", "pre/checkpoints/final", "--benchmark", "items", "--data", "set.jsonl.d", "--out", "out", "--limit", "2",
+           "--max-completion-tokens", "8"});
+  EXPECT_EQ(predictions("out").size(), 2u);
+}
+
+// Standard output that is closed is the first descriptor to be given out again.
+TEST_F(EvalTest, WhatIsPrintedNeverLandsInAFile) {
+  std::string items;
+  const std::string item = read_file(path("items.jsonl"));
+  for (int i = 0; i < 40; ++i) {  // a report longer than any buffer: 40 tasks
+    std::string line = item.substr(0, item.find('\n') + 1);
+    line.replace(line.find("\"i0\""), 4, concat("\"i", i, "\""));
+    items += line.replace(line.find("\"a\""), 3, concat("\"task ", i, "\""));
+  }
+  write("tasks.jsonl", items);
+  const CommandResult result = finish(*start_program(
+      {"sh", "-c",
+       LONGBOW_BINARY_DIR
+       "/longbow eval --model pre/checkpoints/final --benchmark items --data tasks.jsonl --out out --max-completion-tokens 8 --json >&-"}));
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.error, HasSubstr("standard output: "));
+  EXPECT_EQ(predictions("out").size(), 40u);
+}
+
+TEST_F(EvalTest, RefusesPredictionsThatCannotBe) {
+  succeed(arguments("out", {"--limit", "2"}));
+  std::string line = read_file(path("out/predictions.jsonl"));
+  line.replace(line.find("\"tokens\": "), 10, "\"tokens\": -");
+  write("out/predictions.jsonl", line);
+  const CommandResult result = run(arguments("out", {"--limit", "2", "--resume"}));
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.error, HasSubstr("out/predictions.jsonl:1: expected a prediction, got another line: tokens: expected"));
 }
 
 // Expected numbers by hand: 9 items changed, 8 for the better, so McNemar's p is 2 (1 + 9) / 2^9.

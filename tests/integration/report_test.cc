@@ -83,6 +83,22 @@ TEST_F(Report, SaysThatExactZerosAreExact) {
   EXPECT_THAT(html, HasSubstr("1e-09"));
 }
 
+// Rounding to three digits must not make a number of another form.
+TEST_F(Report, NumbersHaveTheUnitTheyRoundTo) {
+  const struct {
+    const char *metric, *title, *value, *shown;
+  } cases[] = {{"entropy", "Entropy", "999.4", "999"},
+               {"ref_kl", "KL to the start", "999.7", "1000"},
+               {"grad_norm", "Gradient norm", "9999.7", "10k"},
+               {"learning_rate", "Learning rate", "999700", "1M"},
+               {"loss", "Loss", "12345", "12.3k"}};
+  std::string step = "{\"step\": 0, \"reward_mean\": 0.5";
+  for (const auto& c : cases) step += concat(", \"", c.metric, "\": ", c.value);
+  const std::string html = page({write("run/metrics.jsonl", step + "}\n")});
+  for (const auto& c : cases)
+    EXPECT_THAT(html, HasSubstr(concat("<b>", c.title, "</b><span class=\"now\">", c.shown, "</span>"))) << c.value;
+}
+
 TEST_F(Report, ShowsAccuracyBeforeAndAfter) {
   const std::string run = write("run/metrics.jsonl", kSteps);
   write("run/eval_before/report.json", R"({"accuracy": {"mean": 0.3, "low": 0.2, "high": 0.4, "items": 240}, "per_task": {}})");
@@ -196,6 +212,20 @@ TEST_F(Plan, CountsThePromptOnce) {
   EXPECT_EQ(learner.at("weights, float32").as_integer(), 4 * plan.at("parameters").as_integer());
   EXPECT_EQ(learner.at("optimizer moments").as_integer(), 8 * plan.at("parameters").as_integer());
   EXPECT_GT(plan.at("seconds").as_number(), 0);
+}
+
+// At a million tokens a document's attention is all that counts: 14 FLOP a visible pair and channel, and 4 more where nothing of it is
+// kept.
+TEST_F(Plan, CountsWhatPretrainingComputesAgain) {
+  write("recipe.json", std::string(R"({"description": "plan", "model": {"init_from": ")") + LONGBOW_SOURCE_DIR +
+                           R"(/tests/model/golden/checkpoint"}, "stages": [{"name": "long", "steps": 1, "tokens_per_step": 1048576,
+                           "context_tokens": 1048576, "windows": [16], "mixture": [{"kind": "text"}]}]})");
+  const Outcome outcome = run_longbow({"plan", dir_ + "/recipe.json", "--json", "--threads", "1", "--memory-gib", "1000000"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.error;
+  const Json plan = parse_json(outcome.out, "plan");
+  EXPECT_EQ(plan.at("activations_kept").as_string(), "layer inputs");
+  constexpr double kPairs = 2 * 1048576.0 * 1048576.0 / 2, kChannels = 64;  // two full layers; four heads of 16
+  EXPECT_NEAR(plan.at("stages").as_array()[0].at("phases").at("train").at("flop").as_number() / (kPairs * kChannels), 18, 0.1);
 }
 
 TEST_F(Plan, SaysNoWhenMemoryIsShort) {
