@@ -93,19 +93,27 @@ struct LineReader::State {
     throw UserError(concat(message, " (", file.path(), ":", line_number + 1, ")"));
   }
 
+  // A file that cannot be read on is at its end: who skips bad lines would otherwise ask for ever.
+  std::size_t read(char* bytes, std::size_t size) {
+    broken = true;
+    const std::size_t got = file.read(bytes, size);
+    broken = false;
+    return got;
+  }
+
   // Refills `text` from the file; false at its end, or after it failed.
   bool refill() {
     text_begin = 0;
     text_end = 0;
     if (broken) return false;
     if (compression == Compression::none) {
-      text_end = file.read(text.data(), text.size());
+      text_end = read(text.data(), text.size());
       file_bytes += static_cast<std::int64_t>(text_end);
     } else {
       while (text_end == 0) {
         if (input_begin == input_end && !output_pending) {
           input_begin = 0;
-          input_end = file.read(input.data(), input.size());
+          input_end = read(input.data(), input.size());
           file_bytes += static_cast<std::int64_t>(input_end);
           if (input_end == 0) {
             if (!between_frames || file_bytes == 0) fail("truncated: expected more compressed data, got the end of the file");

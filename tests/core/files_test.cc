@@ -120,6 +120,13 @@ TEST(Files, NothingIsReadBehindCorruptData) {
   EXPECT_FALSE(reader.next(line));
 }
 
+TEST(Files, NothingIsReadBehindAReadThatFails) {
+  LineReader reader("/proc/self/mem");  // no memory stands at 0, so the read answers EIO
+  std::string line;
+  EXPECT_THROW(reader.next(line), UserError);
+  EXPECT_FALSE(reader.next(line));
+}
+
 TEST(Files, BytesAreGivenAsTheyAre) {
   const TemporaryFolder folder;
   const std::string text = "one\r\n\n" + std::string(600000, 'x') + "\n";
