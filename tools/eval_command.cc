@@ -61,13 +61,6 @@ std::vector<std::string> expand(const std::vector<std::string>& paths) {
   return files;
 }
 
-void refuse_equal_ids(const std::vector<data::Item>& items) {
-  std::set<std::string_view> ids;
-  for (const data::Item& item : items) {
-    if (!ids.insert(item.id).second) throw UserError(concat("eval --data: expected ids that differ, got two items called '", item.id, "'"));
-  }
-}
-
 /// Names the weights by what they are, for a run may go on and put others under the same path.
 std::string weights_digest(const std::string& model_dir) {
   std::string digests;
@@ -145,7 +138,6 @@ void run(EvalArguments& arguments) {
   model::read_model_config(arguments.options.model_dir);  // a mistyped model must not cost the answers of an earlier run
   std::vector<data::Item> items = data::load_items(expand(arguments.data));
   if (arguments.limit > 0 && static_cast<std::int64_t>(items.size()) > arguments.limit) items.resize(arguments.limit);
-  refuse_equal_ids(items);
   make_directories(arguments.out);
   const std::string predictions_path = arguments.out + "/predictions.jsonl", report_path = arguments.out + "/report.json";
   const Json settings = settings_of(arguments);

@@ -141,6 +141,8 @@ class Scoring {
     results_.clear();
   }
 
+  bool has_scored() const { return num_scored_ + num_missing_ > 0; }
+
   void write_summary() const {
     char mean[32];
     std::snprintf(mean, sizeof mean, "%.4f", num_scored_ > 0 ? sum_ / static_cast<double>(num_scored_) : 0.0);
@@ -203,6 +205,7 @@ void run_score(const ScoreOptions& options) {
   }
   scoring.finish_batch();
   std::cout.flush();
+  if (!scoring.has_scored()) throw UserError(concat("score: expected at least one prediction, got none (", options.input, ")"));
   scoring.write_summary();
 }
 

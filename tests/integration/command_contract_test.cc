@@ -36,6 +36,7 @@ TEST_F(Contract, MistakesAreOneLineThatSaysWhatWasMeant) {
   write("recipe.json", R"({"description": "r", "model": {"path": ")" + kModel + R"("}, "data": {"train": ["none.jsonl"]}})");
   write("list.json", "[1]");
   write("empty.json", "{}");
+  write("nothing.jsonl", "\n");
   write("flat.json", R"({"ceilings": {"read_gbps": 0, "gemm_tflops": 1}, "benchmarks": [], "machine": {}})");
   const struct {
     std::vector<std::string> arguments;
@@ -56,6 +57,7 @@ TEST_F(Contract, MistakesAreOneLineThatSaysWhatWasMeant) {
        "with --reward judge, got it with --reward math"},
       {{"score", "--reward", "math", "--judge-model", "m", "x"}, "--judge-model requires --judge-endpoint"},
       {{"score", "--reward", "math", "--reward-timeout-ms", "9", "x"}, "--reward-timeout-ms requires --reward-command"},
+      {{"score", "--reward", "math", "nothing.jsonl"}, "score: expected at least one prediction, got none (nothing.jsonl)"},
       {{"score", "x"}, "expected either --reward NAME or --reward-command CMD, got neither"},
       {{"generate", "--model", kModel}, "generate: expected --prompt or --prompts, got neither"},
       {{"generate", "--model", kModel, "--prompts", "x", "--chat"}, "--chat requires --prompt"},
