@@ -22,10 +22,6 @@ class MultiQuery final : public TaskBuilder {
       : TaskBuilder(config.settings, corpus), config_(std::move(config)) {
     config_.settings = settings();
     keep_questions(suits_multi_query, "questions with paragraphs that hold a short answer");
-    if (config_.num_replaced + config_.num_reasked > config_.num_queries) {
-      throw UserError(concat("/num_queries: expected at least num_replaced + num_reasked = ", config_.num_replaced + config_.num_reasked,
-                             ", got ", config_.num_queries, " (", source, ")"));
-    }
     if (config_.num_cancelled + config_.num_replaced == 0) {
       throw UserError(concat("/num_cancelled: expected a question that is taken back or replaced, got none (", source, ")"),
                       "a list of everything asked would be right");
@@ -33,7 +29,7 @@ class MultiQuery final : public TaskBuilder {
   }
 
   std::string_view family() const override { return "multi_evidence"; }
-  int version() const override { return 2; }
+  int version() const override { return 3; }
   Json resolved() const override { return config_to_json(config_); }
   bool takes_questions() const override { return true; }
 
@@ -44,15 +40,18 @@ class MultiQuery final : public TaskBuilder {
     Draft draft;
     for (Key& key : *keys) state(rng, key, draft);
     using What = QueryEvent::What;
-    const std::vector<QueryEvent> events = draw_query_events(counts(), rng);
-    const std::size_t first_event = draft.sentences.size();
     draft.ordered.emplace_back();
     std::vector<std::size_t> standing;  // keys
-    for (const QueryEvent& event : events) {
+    std::vector<std::pair<std::size_t, std::string>> withdrawals;
+    for (const QueryEvent& event : draw_query_events(counts(), rng)) {
       draft.ordered.back().push_back(draft.sentences.size());
       draft.sentences.push_back(to_text(rng, event, *keys));
-      if (event.what != What::ask) std::erase(standing, event.key);
-      if (event.what != What::cancel) standing.push_back(event.what == What::ask ? event.key : event.new_key);
+      const std::size_t asked = event.what == What::ask ? event.key : event.new_key;
+      if (event.what != What::ask) withdrawals.emplace_back(event.key, draft.sentences.back());
+      std::erase(standing, event.key);
+      if (event.what == What::cancel) continue;
+      std::erase(standing, asked);
+      standing.push_back(asked);
     }
     // Evidence is all that happens to the questions, and all that is stated for those that stand: complete groups of ordered sentences,
     // whose depths are as uniform as those of the others.
@@ -62,12 +61,8 @@ class MultiQuery final : public TaskBuilder {
       draft.evidence.insert(draft.evidence.end(), asked.statements.begin(), asked.statements.end());
       lines.push_back(asked.numbers.back());
     }
-    const auto stands = [&](std::size_t key) { return std::find(standing.begin(), standing.end(), key) != standing.end(); };
-    for (std::size_t i = 0; i < events.size(); ++i) {
-      draft.evidence.push_back(first_event + i);
-      const bool settles = events[i].what == What::replace || (events[i].what == What::cancel && !stands(events[i].key));
-      if (settles) draft.gold_chain.push_back(draft.sentences[first_event + i]);
-    }
+    draft.evidence.insert(draft.evidence.end(), draft.ordered.back().begin(), draft.ordered.back().end());
+    draft.gold_chain = settling_withdrawals(withdrawals, standing);
     for (std::size_t line = 0; line < standing.size(); ++line) {
       const Key& asked = (*keys)[standing[line]];
       draft.gold_chain.push_back(query_step(line + 1, asked.kind, asked.name, lines[line]));
@@ -90,7 +85,8 @@ class MultiQuery final : public TaskBuilder {
  private:
   QueryCounts counts() const {
     const auto count = [](int number) { return static_cast<std::size_t>(number); };
-    return {count(config_.num_queries), count(config_.num_cancelled), count(config_.num_replaced), count(config_.num_reasked)};
+    return {count(config_.num_queries), count(config_.num_cancelled + config_.num_replaced), count(config_.num_replaced),
+            count(config_.num_reasked)};
   }
   // Keys by their place: those of QueryCounts, then those that nobody asks for.
   std::size_t num_asked() const { return config_.num_queries + config_.num_cancelled + config_.num_replaced; }
@@ -216,12 +212,6 @@ std::int64_t count_lists(const std::vector<std::size_t>& choices, std::size_t nu
     }
   }
   return of_length[num_lines];
-}
-
-std::vector<std::string> query_shortcuts(const std::vector<std::string>& asked, std::size_t num_lines) {
-  const auto count = static_cast<std::ptrdiff_t>(std::min(num_lines, asked.size()));
-  return {numbered_lines(asked), numbered_lines({asked.end() - count, asked.end()}),
-          numbered_lines({asked.begin(), asked.begin() + count})};
 }
 
 std::string numbered_lines(const std::vector<std::string>& lines) {

@@ -1,13 +1,16 @@
-// MultiQuery: the text asks for numbers ("Tell me the badge number of Marlow."), takes some questions back or replaces them further
-// on, and corrects some numbers. The prompt wants what is asked for in the end, in the order of asking, as a numbered list.
+// MultiQuery: the text asks for numbers ("Tell me the badge number of Marlow."), takes questions back, asks them again or replaces them
+// further on, and corrects some numbers. The prompt wants what is asked for in the end, in the order of the last askings, as a numbered
+// list.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "data/tasks/reading.h"
@@ -31,10 +34,15 @@ struct MultiQueryConfig {
   void visit(Visitor& v) {
     settings.visit(v);
     v.field("num_queries", num_queries, {.help = "Questions that stand at the end: lines of the answer.", .min = 1, .max = 64});
-    v.field("num_cancelled", num_cancelled, {.help = "Questions that are asked and taken back later.", .min = 0, .max = 64});
-    v.field("num_replaced", num_replaced, {.help = "Questions that are asked and later replaced by one that stands.", .min = 0, .max = 64});
+    v.field("num_cancelled", num_cancelled, {.help = "Questions that are asked and do not stand at the end.", .min = 0, .max = 64});
+    v.field("num_replaced", num_replaced,
+            {.help = "Times that a question takes another's place; so many questions more than those cancelled do not stand.",
+             .min = 0,
+             .max = 64});
     v.field("num_reasked", num_reasked,
-            {.help = "Questions that are taken back and asked again; whether they then stand is drawn.", .min = 0, .max = 64});
+            {.help = "Times that a question, drawn at random, is asked or taken back once more; each is mentioned three times anyway.",
+             .min = 0,
+             .max = 64});
     v.field("num_corrected", num_corrected, {.help = "Numbers that the text corrects further on.", .min = 0, .max = 64});
     v.field("num_unasked", num_unasked, {.help = "Numbers that nobody asks for.", .min = 0, .max = 500});
     v.field("num_kinds", num_kinds, {.help = "Kinds of numbers in use: badge, locker, ticket …", .min = 1, .max = 12});
@@ -82,31 +90,41 @@ inline constexpr std::array kAsked = {QueryWording{"What is the {} number of {}?
                                       QueryWording{"For {}, the {} number is wanted.", "nk"},
                                       QueryWording{"Somebody asks for the {} number of {}.", "kn"},
                                       QueryWording{"Please give the {} number of {}.", "kn"}};
-inline constexpr std::array kCancelled = {QueryWording{"The {} number of {} is no longer asked for.", "kn"},
-                                          QueryWording{"Forget the question about the {} number of {}.", "kn"},
-                                          QueryWording{"Leave out the {} number of {} after all.", "kn"},
-                                          QueryWording{"Nobody needs the {} number of {} any more.", "kn"},
+// None of these says that the number was asked for: a text also waves off what nobody has asked yet, or what it took back before.
+inline constexpr std::array kCancelled = {QueryWording{"Nobody needs the {} number of {}.", "kn"},
+                                          QueryWording{"Forget about the {} number of {}.", "kn"},
+                                          QueryWording{"Leave out the {} number of {}.", "kn"},
+                                          QueryWording{"There is no need for the {} number of {}.", "kn"},
                                           QueryWording{"As for {}, do not answer for the {} number.", "nk"},
-                                          QueryWording{"The question about the {} number of {} is withdrawn.", "kn"}};
+                                          QueryWording{"Do not report the {} number of {}.", "kn"}};
+// As many name the old question first as the new one.
 inline constexpr std::array kReplaced = {QueryWording{"Instead of the {} number of {}, give the {} number of {}.", "knKN"},
                                          QueryWording{"Not the {} number of {} is wanted but the {} number of {}.", "knKN"},
                                          QueryWording{"Ask for the {} number of {} in place of the {} number of {}.", "KNkn"},
-                                         QueryWording{"Drop the {} number of {} and take the {} number of {}.", "knKN"}};
+                                         QueryWording{"Take the {} number of {} and drop the {} number of {}.", "KNkn"}};
 inline constexpr std::array kMultiQueryQuestions = {
-    "The text asks for numbers and takes some of the questions back. Answer what is still asked at the end, in the order of asking, as a "
-    "numbered list.",
-    "Which numbers does the text want once everything withdrawn is left out? List them, numbered, in the order in which they were asked "
-    "for.",
-    "Go through the questions in the text. Answer those that were neither withdrawn nor replaced later, in order, one numbered line each.",
-    "Give a numbered list of the numbers asked for in the text, without those that are no longer wanted, in the order of the questions.",
-    "Some of the requests above are cancelled further on. Answer the others in the order in which they are made, as a numbered list.",
-    "Answer every question of the text that stands at its end. Keep their order and number the lines.",
+    "The text asks for numbers and takes some of the questions back. Answer what is still asked at the end, in the order of the last "
+    "askings, as a numbered list.",
+    "Which numbers does the text want once everything withdrawn is left out? List them, numbered, in the order in which they were last "
+    "asked for.",
+    "Go through the questions in the text. Answer those that were not withdrawn or replaced after they were last asked, in the order of "
+    "that asking, one numbered line each.",
+    "Give a numbered list of the numbers asked for in the text, without those that are no longer wanted, in the order of the last request "
+    "for each.",
+    "Some of the requests above are cancelled further on, and some of these are made again. Answer those that hold in the end, in the "
+    "order in which they were last made, as a numbered list.",
+    "Answer every question of the text that stands at its end. Order them by when each was last asked and number the lines.",
     "What numbers are still wanted when the text ends? One numbered line for each, in the order in which they were last asked for.",
-    "Somebody reads the text and notes which numbers to report, crossing out what is called off. What numbered list is the result?",
-    "Report the numbers that the text requests, in the order of the requests, as a numbered list; skip the requests that it revokes.",
-    "Of the requests for numbers above, some were called off. Fulfil the rest in order: a numbered list with one number a line.",
-    "Write a numbered list with the answer to each question in the text that nobody took back, first asked first.",
-    "Collect the requests that hold at the end of the text and give the numbers they ask for, in order, as a numbered list.",
+    "Somebody reads the text and notes which numbers to report, crossing out what is called off and moving to the end what is asked for "
+    "again. What numbered list is the result?",
+    "Report the numbers that the text requests, in the order of the last request for each, as a numbered list; skip what it revokes and "
+    "does not request again.",
+    "Of the requests for numbers above, some were called off. Fulfil the rest in the order in which they were last made: a numbered list "
+    "with one number a line.",
+    "Write a numbered list with the answer to each question in the text that nobody took back after it was last asked, in the order of "
+    "that asking.",
+    "Collect the requests that hold at the end of the text and give the numbers they ask for, as a numbered list in the order of the last "
+    "request for each.",
 };
 
 /// Of the lists a guesser would choose from who found all questions and numbers, and knows how many lines there are, but not what was
@@ -118,14 +136,35 @@ std::vector<std::string> all_lists(const std::vector<std::vector<std::string>>& 
 /// Their number, where each of `choices` has so many; at most kMaxQueryGuesses.
 std::int64_t count_lists(const std::vector<std::size_t>& choices, std::size_t num_lines);
 
-/// Answers of the task's bots, of what was ever asked for, in the order of the last asking: all of it, the last and the first lines.
-std::vector<std::string> query_shortcuts(const std::vector<std::string>& asked, std::size_t num_lines);
+/// The sentences that take back for good: of `withdrawals` in the text's order, the last one of each question that does not stand.
+template <class Key>
+std::vector<std::string> settling_withdrawals(const std::vector<std::pair<Key, std::string>>& withdrawals,
+                                              const std::vector<Key>& standing) {
+  std::vector<std::string> settling;
+  for (auto one = withdrawals.begin(); one != withdrawals.end(); ++one) {
+    const auto repeats = [&](const auto& later) { return later.first == one->first; };
+    const bool stands = std::find(standing.begin(), standing.end(), one->first) != standing.end();
+    if (!stands && std::none_of(one + 1, withdrawals.end(), repeats)) settling.push_back(one->second);
+  }
+  return settling;
+}
 
-/// What happens to the questions. Keys by their place: first those that stand in the end, of which the first ones replace others, then
-/// those that are cancelled, then those that are replaced.
+/// How often a question that was asked at any time is mentioned, and the answer to it.
+struct QueryMentions {
+  std::string answer;
+  int askings = 0, withdrawals = 0;  // a replacement is one of each, for different questions
+
+  int total() const { return askings + withdrawals; }
+};
+/// Answers of the task's bots, which know how many lines there are, from the questions in the order of their last asking.
+std::vector<std::string> query_shortcuts(const std::vector<QueryMentions>& asked, std::size_t num_lines);
+const std::vector<std::string>& query_bot_names();
+
+/// What happens to the questions. Keys by their place: first those that stand in the end.
 struct QueryCounts {
-  std::size_t standing = 0, cancelled = 0, replaced = 0;
-  std::size_t reasked = 0;  // of those that neither replace nor are replaced: taken back once and asked again
+  std::size_t standing = 0, withdrawn = 0;
+  std::size_t replacements = 0;  // of one question by another; at most one for each question but the last
+  std::size_t reasked = 0;       // further mentions: each question has three, and one that a replacement names on the way has two more
 };
 struct QueryEvent {
   enum class What { ask, cancel, replace };
@@ -133,7 +172,8 @@ struct QueryEvent {
   std::size_t key = 0;      // asked, taken back, or replaced
   std::size_t new_key = 0;  // replace: asked instead
 };
-/// In an order in which those that stand in the end may be any of those ever asked: needs one that stands for each that is replaced.
+/// The last mention of a question decides whether it stands. How often and where each is asked, taken back and mentioned says nothing about
+/// that, nor does the order of the last mentions, askings or withdrawals.
 std::vector<QueryEvent> draw_query_events(const QueryCounts& counts, Rng& rng);
 
 /// "1. 4821\n2. 7310".
@@ -142,21 +182,28 @@ std::string numbered_lines(const std::vector<std::string>& lines);
 std::string query_step(std::size_t line, std::string_view kind, std::string_view name, std::string_view number);
 
 inline constexpr std::array kMultiQueryQuestionsOfUsers = {
-    "The text asks questions and takes some of them back. Answer those that are still asked at the end, in the order of asking, as a "
-    "numbered "
-    "list.",
-    "Which answers does the text want once everything withdrawn is left out? List them, numbered, in the order of the questions.",
-    "Go through the questions in the text. Answer those that were not withdrawn later, in order, one numbered line each.",
-    "Give a numbered list of the answers to the questions in the text, without those no longer wanted, in the order of the questions.",
-    "Some of the questions above are called off further on. Answer the others in the order in which they are asked, as a numbered list.",
-    "Answer every question that stands at the end of the text. Keep their order and number the lines.",
+    "The text asks questions and takes some of them back. Answer those that are still asked at the end, in the order of the last askings, "
+    "as a numbered list.",
+    "Which answers does the text want once everything withdrawn is left out? List them, numbered, in the order in which the questions were "
+    "last asked.",
+    "Go through the questions in the text. Answer those that were not withdrawn after they were last asked, in the order of that asking, "
+    "one numbered line each.",
+    "Give a numbered list of the answers to the questions in the text, without those no longer wanted, in the order in which each was last "
+    "asked.",
+    "Some of the questions above are called off further on, and some of these are asked again. Answer those that hold in the end, in the "
+    "order in which they were last asked, as a numbered list.",
+    "Answer every question that stands at the end of the text. Order them by when each was last asked and number the lines.",
     "What is still asked when the text ends? One numbered line with the answer to each question, in the order in which they were last "
     "asked.",
-    "Somebody reads the text and notes what to answer, crossing out what is called off. What numbered list of answers is the result?",
-    "Report the answers that the text requests, in the order of the requests, as a numbered list; skip the requests that it revokes.",
-    "Of the questions above, some were called off. Answer the rest in order: a numbered list with one answer a line.",
-    "Write a numbered list with the answer to each question in the text that nobody took back, first asked first.",
-    "Collect the questions that hold at the end of the text and answer them, in order, as a numbered list.",
+    "Somebody reads the text and notes what to answer, crossing out what is called off and moving to the end what is asked again. What "
+    "numbered list of answers is the result?",
+    "Report the answers that the text requests, in the order of the last request for each, as a numbered list; skip what it revokes and "
+    "does not request again.",
+    "Of the questions above, some were called off. Answer the rest in the order in which they were last asked: a numbered list with one "
+    "answer a line.",
+    "Write a numbered list with the answer to each question in the text that nobody took back after it was last asked, in the order of "
+    "that asking.",
+    "Collect the questions that hold at the end of the text and answer them, as a numbered list in the order in which each was last asked.",
 };
 
 /// Whether the question rests on paragraphs and has an answer of one line that stands in them, or is yes or no.

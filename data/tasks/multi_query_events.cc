@@ -1,5 +1,5 @@
-// The order in which MultiQuery asks, takes back and replaces. Which places among the last askings stand at the end is drawn evenly: a
-// question that is taken back needs room behind it, so orders drawn at random would leave the later questions standing too often.
+// The order in which MultiQuery asks, takes back and replaces. Nothing about a question tells whether it stands but which of its last two
+// mentions asks: how often it is mentioned, asked and taken back, and where, is drawn before that, alike for all.
 #include <algorithm>
 #include <numeric>
 
@@ -8,68 +8,53 @@
 namespace longbow::data {
 namespace {
 
-constexpr int kMaxTries = 200;
+constexpr double kAskShare = 0.75;  // of the earlier mentions: a text takes back fewer questions than it asks
 
-// The last asking of every key, as places of a shuffled row; empty when a replaced key would stand behind what replaces it.
-std::vector<std::size_t> draw_places(const QueryCounts& counts, const std::vector<std::size_t>& row, Rng& rng) {
-  const std::size_t num_standing = counts.standing;
-  std::vector<std::size_t> place_of(row.size());
-  // `row` says which places stand; who of those that stand, and of those that do not, is on them is drawn here.
-  std::vector<std::size_t> standing(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(num_standing)),
-      withdrawn(row.begin() + static_cast<std::ptrdiff_t>(num_standing), row.end());
-  rng.shuffle(standing);
-  rng.shuffle(withdrawn);
-  std::copy(standing.begin(), standing.end(), place_of.begin());
-  std::copy(withdrawn.begin(), withdrawn.end(), place_of.begin() + static_cast<std::ptrdiff_t>(num_standing));
-  for (std::size_t i = 0; i < counts.replaced; ++i) {
-    if (place_of[num_standing + counts.cancelled + i] > place_of[i]) return {};
-  }
-  return place_of;
-}
-
-std::vector<std::size_t> draw_last_askings(const QueryCounts& counts, Rng& rng) {
-  std::vector<std::size_t> row(counts.standing + counts.cancelled + counts.replaced);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (;;) {  // ends: a row whose first places are not to stand always works out
-    rng.shuffle(row);
-    for (int tries = 0; tries < kMaxTries; ++tries) {
-      std::vector<std::size_t> places = draw_places(counts, row, rng);
-      if (!places.empty()) return places;
-    }
-  }
-}
+// Events that stay side by side. A question's last two do: further apart, the order of the last askings alone would tell which stand,
+// since a question that is taken back is last asked before its last mention.
+struct Block {
+  std::vector<QueryEvent> events;
+  std::size_t key = 0;
+  bool is_last = false;  // of its key
+};
 
 }  // namespace
 
 std::vector<QueryEvent> draw_query_events(const QueryCounts& counts, Rng& rng) {
   using What = QueryEvent::What;
-  const std::vector<std::size_t> places = draw_last_askings(counts, rng);
-  const std::size_t first_cancelled = counts.standing, first_replaced = first_cancelled + counts.cancelled;
-  std::vector<QueryEvent> events(places.size());
-  for (std::size_t key = 0; key < places.size(); ++key) {
-    const bool replaces = key < counts.replaced;
-    events[places[key]] = replaces ? QueryEvent{What::replace, first_replaced + key, key} : QueryEvent{What::ask, key, 0};
+  const std::size_t num_keys = counts.standing + counts.withdrawn;
+  const auto stands = [&](std::size_t key) { return key < counts.standing; };
+  std::vector<std::size_t> row(num_keys);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  rng.shuffle(row);
+  std::vector<Block> blocks;
+  for (const std::size_t key : row) {
+    const QueryEvent ask{What::ask, key, 0}, cancel{What::cancel, key, 0};
+    blocks.push_back({stands(key) ? std::vector{cancel, ask} : std::vector{ask, cancel}, key, true});
   }
-  const auto last_of = [&](std::size_t key) {  // the last event that asks for the key
-    const auto asks = [&](const QueryEvent& event) { return event.what == What::ask && event.key == key; };
-    return events.rend() - std::find_if(events.rbegin(), events.rend(), asks) - 1;
-  };
-  const auto insert = [&](std::ptrdiff_t low, std::ptrdiff_t high, QueryEvent event) {  // anywhere from low to high
-    const auto at = low + static_cast<std::ptrdiff_t>(rng.below(static_cast<std::uint64_t>(high - low) + 1));
-    events.insert(events.begin() + at, event);
-    return at;
-  };
-  for (std::size_t key = first_cancelled; key < first_replaced; ++key)
-    insert(last_of(key) + 1, static_cast<std::ptrdiff_t>(events.size()), {What::cancel, key, 0});
-  // Asked again: as likely one that is then cancelled for good as one that stands.
-  std::vector<std::size_t> again(counts.standing + counts.cancelled - counts.replaced);
-  std::iota(again.begin(), again.end(), counts.replaced);
-  rng.shuffle(again);
-  again.resize(std::min(again.size(), counts.reasked));
-  for (const std::size_t key : again) {
-    const std::ptrdiff_t taken_back = insert(0, last_of(key), {What::cancel, key, 0});
-    insert(0, taken_back, {What::ask, key, 0});
+  const auto random_mention = [&](std::size_t key) { return QueryEvent{rng.uniform() < kAskShare ? What::ask : What::cancel, key, 0}; };
+  std::vector<QueryEvent> earlier;
+  for (const std::size_t key : row) earlier.push_back(random_mention(key));
+  for (std::size_t i = 0; i < counts.reasked; ++i) earlier.push_back(random_mention(rng.below(num_keys)));
+  // A replacement settles one question and is an earlier mention, which settles nothing, of another. That one gets the opposite mention
+  // too: as the number that stands is known, what settles the one would say something about the other.
+  std::vector<std::size_t> places(num_keys - 1);
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  rng.shuffle(places);
+  places.resize(std::min(places.size(), counts.replacements));
+  for (const std::size_t place : places) {
+    const std::size_t key = row[place], other = row[place + 1 + rng.below(num_keys - 1 - place)];
+    blocks[place].events.back() = stands(key) ? QueryEvent{What::replace, other, key} : QueryEvent{What::replace, key, other};
+    earlier.push_back({stands(key) ? What::ask : What::cancel, other, 0});
   }
+  for (const QueryEvent& event : earlier) {
+    const auto is_last = [&](const Block& block) { return block.is_last && block.key == event.key; };
+    const auto last = std::find_if(blocks.begin(), blocks.end(), is_last);
+    const auto at = static_cast<std::ptrdiff_t>(rng.below(static_cast<std::uint64_t>(last - blocks.begin()) + 1));
+    blocks.insert(blocks.begin() + at, Block{{event}, event.key, false});
+  }
+  std::vector<QueryEvent> events;
+  for (const Block& block : blocks) events.insert(events.end(), block.events.begin(), block.events.end());
   return events;
 }
 

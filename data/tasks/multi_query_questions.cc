@@ -2,6 +2,7 @@
 // list of answers follows those that stand at the end.
 #include <algorithm>
 #include <array>
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
@@ -13,18 +14,18 @@
 namespace longbow::data {
 namespace {
 
-constexpr int kMaxTries = 400;              // draws of further questions
-constexpr double kBytesPerToken = 2.5;      // fewer than tokenizers need, so that what is planned fits
-constexpr double kShareForQuestions = 0.8;  // of the limit; the rest is filler
-constexpr std::size_t kBytesOfAnEvent = 40;
+constexpr int kMaxTries = 400;               // draws of further questions
+constexpr double kBytesPerToken = 2.5;       // fewer than tokenizers need, so that what is planned fits
+constexpr double kShareForQuestions = 0.8;   // of the limit; the rest is filler
+constexpr std::size_t kBytesOfAnEvent = 30;  // what stands around the question
+constexpr std::size_t kMentions = 3;
 
 // What stands before a question's opening quote.
 constexpr std::array kAskedHeads = {
     "Answer this question: ",   "Here is a question: ",     "Please answer: ",        "Another question: ",
     "One thing to find out: ",  "The reader is asked: ",    "Reply to this: ",        "Look up the answer to ",
     "Somebody wants to know: ", "This is to be answered: ", "We would like to ask: ", "Write down the answer to "};
-constexpr std::array kCancelledHeads = {
-    "Do not answer this after all: ", "No longer asked: ", "Forget about this: ", "We take this back: "};
+constexpr std::array kCancelledHeads = {"Do not answer this: ", "Not asked here: ", "Forget about this: ", "Leave this one out: "};
 
 struct Quoted {
   const QaItem* question = nullptr;
@@ -38,7 +39,7 @@ struct Quoted {
     return is_line && !asked.empty() && !paragraphs.empty() && (is_yes_no(*question) || holds_answer(paragraphs, *question));
   }
   std::size_t bytes() const {
-    std::size_t total = 2 * (kBytesOfAnEvent + asked.size());
+    std::size_t total = kMentions * (kBytesOfAnEvent + asked.size());
     for (const std::string& paragraph : paragraphs) total += paragraph.size() + 1;
     return total;
   }
@@ -125,7 +126,8 @@ std::optional<Draft> draft_multi_query_of_questions(const MultiQueryConfig& conf
     }
   }
   std::vector<std::size_t> standing, events;
-  std::vector<std::string> withdrawals, asked, answers, lines;
+  std::vector<std::string> asked, answers, lines;
+  std::vector<std::pair<std::size_t, std::string>> withdrawals;
   // Nothing is replaced here: what would be is cancelled.
   for (const QueryEvent& event :
        draw_query_events({num_standing, count - num_standing, 0, static_cast<std::size_t>(config.num_reasked)}, rng)) {
@@ -133,11 +135,11 @@ std::optional<Draft> draft_multi_query_of_questions(const MultiQueryConfig& conf
     const Quoted& quoted = drawn[event.key];
     events.push_back(draft.sentences.size());
     draft.sentences.push_back(asks ? quote(kAskedHeads, quoted.asked, rng) : quote(kCancelledHeads, quoted.asked, rng));
+    std::erase(standing, event.key);
     if (asks) {
       standing.push_back(event.key);
     } else {
-      std::erase(standing, event.key);
-      withdrawals.push_back(draft.sentences.back());
+      withdrawals.emplace_back(event.key, draft.sentences.back());
     }
   }
   draft.ordered.push_back(events);
@@ -152,7 +154,8 @@ std::optional<Draft> draft_multi_query_of_questions(const MultiQueryConfig& conf
   }
   const std::size_t num_paragraphs = draft.evidence.size();
   draft.evidence.insert(draft.evidence.end(), events.begin(), events.end());
-  draft.gold_chain.insert(draft.gold_chain.end(), withdrawals.begin(), withdrawals.end());
+  const std::vector<std::string> settling = settling_withdrawals(withdrawals, standing);
+  draft.gold_chain.insert(draft.gold_chain.end(), settling.begin(), settling.end());
   for (std::size_t i = 0; i < lines.size(); ++i) draft.gold_chain.push_back(answer_line(i + 1, lines[i]));
 
   const auto others = std::make_shared<OtherParagraphs>(questions, [texts = draft.sentences](const QaParagraph& paragraph) {
@@ -185,19 +188,21 @@ Reading read_multi_query_of_questions(const Item& item) {
     return reading;
   }
   const std::vector<std::string> asked = stored_texts(item, "asked"), answers = stored_texts(item, "asked_answers");
-  std::vector<std::string> standing, ever, withdrawals;
+  std::vector<std::string> standing, ever;
+  std::vector<std::pair<std::string, std::string>> withdrawals;
+  std::map<std::string, QueryMentions> mentions;
   std::vector<EvidenceSpan> events;
   for (const Heard& heard : find_events(parts->context)) {
     events.push_back(heard.span);
-    const bool stands = std::find(standing.begin(), standing.end(), heard.asked) != standing.end();
-    if (heard.asks == stands) reading.problem = concat("asked twice, or taken back before it is asked: ", heard.asked.substr(0, 80));
     std::erase(standing, heard.asked);
     if (heard.asks) {
       standing.push_back(heard.asked);
       std::erase(ever, heard.asked);
       ever.push_back(heard.asked);
+      ++mentions[heard.asked].askings;
     } else {
-      withdrawals.emplace_back(parts->context.substr(heard.span.start, heard.span.end - heard.span.start));
+      ++mentions[heard.asked].withdrawals;
+      withdrawals.emplace_back(heard.asked, parts->context.substr(heard.span.start, heard.span.end - heard.span.start));
     }
   }
   // What the answers are is the user's: no program reads it off the text. Which of them count, and in which order, it does.
@@ -210,11 +215,12 @@ Reading read_multi_query_of_questions(const Item& item) {
   };
   std::vector<std::string> lines, steps;
   std::vector<std::vector<std::string>> choices;
-  std::vector<std::string> everything;
+  std::vector<QueryMentions> heard_of;
   for (const std::string& question : standing) lines.push_back(answer_to(question));
   for (const std::string& question : ever) {
-    everything.push_back(answer_to(question));
-    choices.push_back({everything.back()});
+    heard_of.push_back(mentions.at(question));
+    heard_of.back().answer = answer_to(question);
+    choices.push_back({heard_of.back().answer});
   }
   const Json* stored = item.difficulty.find("paragraphs");
   const std::int64_t num_paragraphs = stored != nullptr && stored->is_integer() ? stored->as_integer() : 0;
@@ -230,7 +236,8 @@ Reading read_multi_query_of_questions(const Item& item) {
     evidence += item.gold_chain[i] + "\n";
   }
   reading.evidence.insert(reading.evidence.end(), events.begin(), events.end());
-  reading.gold_chain.insert(reading.gold_chain.end(), withdrawals.begin(), withdrawals.end());
+  const std::vector<std::string> settling = settling_withdrawals(withdrawals, standing);
+  reading.gold_chain.insert(reading.gold_chain.end(), settling.begin(), settling.end());
   for (std::size_t i = 0; i < lines.size(); ++i) {
     reading.gold_chain.push_back(answer_line(i + 1, lines[i]));
     QaItem one;
@@ -243,7 +250,7 @@ Reading read_multi_query_of_questions(const Item& item) {
   reading.oracle_answer = numbered_lines(steps);
   if (!lines.empty()) reading.answers = {numbered_lines(lines)};
   reading.guesses = all_lists(choices, lines.size(), kMaxQueryGuesses);
-  reading.shortcuts = query_shortcuts(everything, lines.size());
+  reading.shortcuts = query_shortcuts(heard_of, lines.size());
   return reading;
 }
 

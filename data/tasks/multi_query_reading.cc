@@ -1,5 +1,5 @@
-// MultiQuery read back: the text's sentences are played in order, questions asked, taken back and replaced, numbers stated and
-// corrected; what stands at the end is the answer.
+// MultiQuery read back: the text's sentences are played in order, questions asked, taken back and replaced, as often as the text likes,
+// numbers stated and corrected; what stands at the end, in the order of the last askings, is the answer.
 #include <algorithm>
 #include <map>
 
@@ -19,21 +19,14 @@ struct Stated {
   bool is_correction = false;
 };
 
-struct Withdrawal {
-  Key key;
-  std::string_view sentence;
-  bool is_replacement = false;
-};
-
 struct Played {
   std::map<Key, std::vector<Stated>> numbers;
-  std::vector<Key> standing;         // in the order of asking
+  std::vector<Key> standing;         // in the order of the last asking
   std::vector<EvidenceSpan> events;  // questions asked, taken back and replaced
-  std::vector<Withdrawal> withdrawals;
+  std::vector<std::pair<Key, std::string>> withdrawals;
   std::vector<Key> asked;  // at any time, in the order of the last asking
+  std::map<Key, QueryMentions> mentions;
   std::string problem;
-
-  bool stands(const Key& key) const { return std::find(standing.begin(), standing.end(), key) != standing.end(); }
 };
 
 std::string describe(const Key& key) { return concat("the ", key.first, " number of ", key.second); }
@@ -47,12 +40,12 @@ class Player {
         any_of(kCorrected, sentence, [&](const QueryWords& words) { state(sentence, words, true); }) ||
         any_of(kReplaced, sentence,
                [&](const QueryWords& words) {
-                 withdraw(sentence, {std::string(words.kind), std::string(words.name)}, true);
+                 withdraw(sentence, {std::string(words.kind), std::string(words.name)});
                  ask({std::string(words.new_kind), std::string(words.new_name)});
                }) ||
         any_of(kCancelled, sentence,
                [&](const QueryWords& words) {
-                 withdraw(sentence, {std::string(words.kind), std::string(words.name)}, false);
+                 withdraw(sentence, {std::string(words.kind), std::string(words.name)});
                }) ||
         any_of(kAsked, sentence, [&](const QueryWords& words) {
           played_.events.push_back(sentence.span);
@@ -81,17 +74,19 @@ class Player {
     reading_.entities.push_back(key.second);
   }
   void ask(const Key& key) {
-    if (played_.stands(key)) played_.problem = describe(key) + " is asked for twice";
+    std::erase(played_.standing, key);
     played_.standing.push_back(key);
     std::erase(played_.asked, key);
     played_.asked.push_back(key);
+    ++played_.mentions[key].askings;
     reading_.entities.push_back(key.second);
   }
-  void withdraw(const Sentence& sentence, const Key& key, bool is_replacement) {
-    if (!played_.stands(key)) played_.problem = describe(key) + " is taken back before it is asked for";
+  void withdraw(const Sentence& sentence, const Key& key) {
     std::erase(played_.standing, key);
     played_.events.push_back(sentence.span);
-    played_.withdrawals.push_back({key, sentence.text, is_replacement});
+    played_.withdrawals.emplace_back(key, sentence.text);
+    ++played_.mentions[key].withdrawals;
+    reading_.entities.push_back(key.second);
   }
 
   Reading& reading_;
@@ -160,9 +155,7 @@ Reading read_multi_query(const Item& item, const Corpus&) {
     for (const Stated& one : stated) reading.evidence.push_back(one.span);
     steps.push_back(query_step(steps.size() + 1, key.first, key.second, stated.back().number));
   }
-  for (const Withdrawal& withdrawal : played.withdrawals) {
-    if (withdrawal.is_replacement || !played.stands(withdrawal.key)) reading.gold_chain.emplace_back(withdrawal.sentence);
-  }
+  reading.gold_chain = settling_withdrawals(played.withdrawals, played.standing);
   reading.evidence.insert(reading.evidence.end(), played.events.begin(), played.events.end());
   reading.gold_chain.insert(reading.gold_chain.end(), steps.begin(), steps.end());
   reading.answers = all_lists(believed, believed.size(), kMaxQueryGuesses);
@@ -171,9 +164,12 @@ Reading read_multi_query(const Item& item, const Corpus&) {
     for (const Stated& one : played.numbers.at(key)) choices.push_back(one.number);
   }
   reading.guesses = all_lists(guessed, believed.size(), kMaxQueryGuesses);
-  std::vector<std::string> everything;
-  for (const Key& key : played.asked) everything.push_back(played.numbers.at(key).back().number);
-  reading.shortcuts = query_shortcuts(everything, believed.size());
+  std::vector<QueryMentions> asked;
+  for (const Key& key : played.asked) {
+    asked.push_back(played.mentions.at(key));
+    asked.back().answer = played.numbers.at(key).back().number;
+  }
+  reading.shortcuts = query_shortcuts(asked, believed.size());
   add_candidates(played, reading);
   return reading;
 }

@@ -38,14 +38,24 @@ TEST(ReadMultiQuery, PlaysTheTextInOrder) {
   } cases[] = {
       {"What is the badge number of Aaron? Say which ticket number Baum has.", "1. 1111\n2. 2222"},
       {"Say which ticket number Baum has. What is the badge number of Aaron?", "1. 2222\n2. 1111"},
-      {"What is the badge number of Aaron? Look up the ticket number of Baum. Leave out the badge number of Aaron after all.", "1. 2222"},
-      {"What is the badge number of Aaron? Forget the question about the badge number of Aaron. Look up the ticket number of Baum. "
+      {"What is the badge number of Aaron? Look up the ticket number of Baum. Leave out the badge number of Aaron.", "1. 2222"},
+      {"What is the badge number of Aaron? Forget about the badge number of Aaron. Look up the ticket number of Baum. "
        "Please give the badge number of Aaron.",
        "1. 2222\n2. 1111"},
       {"What is the badge number of Aaron? Look up the ticket number of Baum. Instead of the badge number of Aaron, give the seat number "
        "of "
        "Aaron.",
        "1. 2222\n2. 3333"},
+      // Asked once more without having been taken back, taken back twice, and taken back before it is asked: the last mention decides.
+      {"What is the badge number of Aaron? Look up the ticket number of Baum. Please give the badge number of Aaron.", "1. 2222\n2. 1111"},
+      {"What is the badge number of Aaron? Look up the ticket number of Baum. Nobody needs the badge number of Aaron. Leave out the badge "
+       "number of Aaron.",
+       "1. 2222"},
+      {"Do not report the seat number of Aaron. Look up the ticket number of Baum. Tell me the seat number of Aaron.", "1. 2222\n2. 3333"},
+      {"There is no need for the seat number of Aaron. Look up the ticket number of Baum.", "1. 2222"},
+      {"What is the badge number of Aaron? Look up the ticket number of Baum. Take the badge number of Aaron and drop the seat number of "
+       "Aaron.",
+       "1. 2222\n2. 1111"},
       {"Ask Baum. Look up the ticket number of Baum. By now the ticket number of Baum is 4444. A seat number.", "1. 4444"},
   };
   for (const auto& test : cases) {
@@ -60,18 +70,25 @@ TEST(ReadMultiQuery, ContradictionsAreFound) {
   EXPECT_THAT(read(badge + asked + "Aaron has badge number 2222.").answers, ElementsAre("1. 2222", "1. 1111"));
   EXPECT_THAT(read(asked + "By now the badge number of Aaron is 2222. " + badge).problem, HasSubstr("corrected before"));
   EXPECT_THAT(read(asked).problem, HasSubstr("not stated"));
-  EXPECT_THAT(read(badge + asked + asked).problem, HasSubstr("twice"));
-  EXPECT_THAT(read(badge + "Leave out the badge number of Aaron after all. " + asked).problem, HasSubstr("taken back before"));
-  EXPECT_THAT(read(badge + asked + "Leave out the badge number of Aaron after all.").answers, IsEmpty());
+  EXPECT_THAT(read(badge + asked + "Leave out the badge number of Aaron.").answers, IsEmpty());
 }
 
 TEST(ReadMultiQuery, GuessesAreAsManyQuestionsAsStandWithAnyNumber) {
   const Reading reading = read(
       "The badge number of Aaron is 1111. The badge number of Aaron has changed to 3333. Baum has ticket number 2222. "
-      "Look up the badge number of Aaron. Look up the ticket number of Baum. The question about the ticket number of Baum is withdrawn.");
+      "Look up the badge number of Aaron. Look up the ticket number of Baum. Nobody needs the ticket number of Baum.");
   EXPECT_THAT(std::set<std::string>(reading.guesses.begin(), reading.guesses.end()), ElementsAre("1. 1111", "1. 2222", "1. 3333"));
-  EXPECT_THAT(reading.shortcuts, ElementsAre("1. 3333\n2. 2222", "1. 2222", "1. 3333"))
-      << "all that was asked, the last and the first of it";
+  const char *badge = "1. 3333", *ticket = "1. 2222";
+  EXPECT_THAT(reading.shortcuts, ElementsAre("1. 3333\n2. 2222", ticket, badge, badge, badge, ticket, badge, badge, badge));
+  EXPECT_EQ(reading.shortcuts.size(), query_bot_names().size());
+}
+
+TEST(ReadMultiQuery, ChainHoldsTheLastWithdrawalOfWhatDoesNotStand) {
+  const Reading reading = read(
+      "The badge number of Aaron is 1111. Baum has ticket number 2222. Leave out the badge number of Aaron. Nobody needs the ticket number "
+      "of "
+      "Baum. Look up the badge number of Aaron. Look up the ticket number of Baum. Do not report the badge number of Aaron.");
+  EXPECT_THAT(reading.gold_chain, ElementsAre("Do not report the badge number of Aaron.", "1. The ticket number of Baum is 2222."));
 }
 
 TEST(ReadMultiQuery, OracleReadsNumberedStepsOnly) {
@@ -112,8 +129,8 @@ TEST(MultiQuery, ItemsHoldWhatTheKnobsSay) {
   EXPECT_EQ(reading.problem, "");
   EXPECT_EQ(reading.answers, item.answer.answers);
   EXPECT_EQ(item.difficulty.at("num_candidates").as_integer(), 560) << "four of seven questions, each with one of two numbers";
-  EXPECT_EQ(item.evidence.size(), 4 * 2 + 2 * 2 + 2 + 3 + 2u)
-      << "statements; two cancelled, one replaced, one asked again, two plain questions";
+  EXPECT_EQ(item.evidence.size(), 4 * 2 + 7 * 3 + 2u)
+      << "statements; three mentions of each question, one on account of the replacement, and one more";
   EXPECT_EQ(std::count(item.answer.answers[0].begin(), item.answer.answers[0].end(), '\n'), 3);
   EXPECT_EQ(item.answer.reward, "ordered_list");
   EXPECT_EQ(item.answer.params.at("prefix_credit").as_number(), 0.5);
@@ -131,69 +148,112 @@ TEST(MultiQuery, QuestionsComeInEveryOrder) {
     asked_before += item->evidence[2].start < item->evidence[0].start;
   }
   EXPECT_NEAR(first_before, built / 2, 40);  // four standard errors
-  EXPECT_GT(asked_before, built / 2) << "the earliest of five events is mostly before any one number";
+  EXPECT_GT(asked_before, built / 2) << "the earliest event is mostly before any one number";
 }
 
-TEST(MultiQuery, EventsFollowEachOther) {
-  using What = QueryEvent::What;
-  const QueryCounts counts{4, 2, 1, 2};
+// Polarities of each question's mentions, in order: 'a' asks, 'w' takes back.
+std::map<std::size_t, std::string> mentions_of(const std::vector<QueryEvent>& events) {
+  std::map<std::size_t, std::string> mentions;
+  for (const QueryEvent& event : events) {
+    mentions[event.key] += event.what == QueryEvent::What::ask ? 'a' : 'w';
+    if (event.what == QueryEvent::What::replace) mentions[event.new_key] += 'a';
+  }
+  return mentions;
+}
+
+constexpr QueryCounts kCounts[] = {{4, 3, 1, 1}, {3, 2, 1, 4}, {2, 1, 0, 0}, {1, 2, 2, 0}};
+
+TEST(MultiQuery, TheLastMentionDecides) {
   Rng rng(1, {2});
-  for (int draw = 0; draw < 300; ++draw) {
-    std::set<std::size_t> stands;
-    for (const QueryEvent& event : draw_query_events(counts, rng)) {
-      if (event.what == What::ask) {
-        EXPECT_TRUE(stands.insert(event.key).second) << "asked twice";
-      } else {
-        EXPECT_EQ(stands.erase(event.key), 1u) << "taken back before it is asked";
+  for (const QueryCounts& counts : kCounts) {
+    for (int draw = 0; draw < 200; ++draw) {
+      const std::vector<QueryEvent> events = draw_query_events(counts, rng);
+      const auto mentions = mentions_of(events);
+      ASSERT_EQ(mentions.size(), counts.standing + counts.withdrawn);
+      std::size_t total = 0;
+      for (const auto& [key, what] : mentions) {
+        EXPECT_TRUE(what.ends_with(key < counts.standing ? "wa" : "aw")) << key << ": " << what;
+        EXPECT_GE(what.size(), 3u);
+        total += what.size();
       }
-      if (event.what == What::replace) {
-        EXPECT_TRUE(stands.insert(event.new_key).second);
-      }
+      EXPECT_EQ(total, 3 * mentions.size() + 2 * counts.replacements + counts.reasked);
+      EXPECT_EQ(std::count_if(events.begin(), events.end(), [](const QueryEvent& e) { return e.what == QueryEvent::What::replace; }),
+                static_cast<std::ptrdiff_t>(counts.replacements));
     }
-    EXPECT_THAT(stands, ElementsAre(0u, 1u, 2u, 3u));
   }
 }
 
-// Someone who knows how many questions stand, but not which were taken back, must not do better by the order in which they were last
-// asked, or by which were asked twice.
-TEST(MultiQuery, WhatStandsIsNotToldByItsPlace) {
-  using What = QueryEvent::What;
+// Someone who knows how many questions stand must not do better by the order in which they were last mentioned, asked or taken back, or
+// by how often each happened: every set of places stands equally often, in orders by any of these.
+TEST(MultiQuery, WhatStandsIsNotToldByPlacesOrCounts) {
+  using Score = int (*)(const std::string& what, int last, int last_asking, int last_withdrawal);
   const struct {
-    QueryCounts counts;
-    int subsets;  // of the places, that may stand: all but those in which what replaces would come before what it replaces
-  } cases[] = {{{4, 2, 1, 1}, 34}, {{3, 1, 1, 1}, 9}, {{2, 1, 0, 0}, 3}};
+    const char* name;
+    Score score;
+    double tilt = 0;  // share by which a set may be off: a replacement says a little about the first mention of the other question
+  } orders[] = {
+      {"last mention", [](const std::string&, int last, int, int) { return last; }},
+      {"last asking", [](const std::string&, int, int asking, int) { return asking; }},
+      {"last withdrawal", [](const std::string&, int, int, int withdrawal) { return withdrawal; }},
+      {"mentions", [](const std::string& what, int last, int, int) { return static_cast<int>(what.size()) * 1000 + last; }},
+      {"parity", [](const std::string& what, int last, int, int) { return static_cast<int>(what.size() % 2) * 1000 + last; }},
+      {"askings", [](const std::string& what, int last, int,
+                     int) { return static_cast<int>(std::count(what.begin(), what.end(), 'a')) * 1000 + last; }},
+      {"first mention", [](const std::string& what, int last, int, int) { return (what[0] == 'a') * 1000 + last; }, 0.45},
+  };
   constexpr int kDraws = 6000;
-  for (const auto& test : cases) {
-    Rng rng(3, {4});
-    std::map<std::set<std::size_t>, int> standing_places;
-    int twice = 0, twice_and_standing = 0;
-    for (int draw = 0; draw < kDraws; ++draw) {
-      std::vector<std::size_t> asked;
-      std::map<std::size_t, int> times;
-      for (const QueryEvent& event : draw_query_events(test.counts, rng)) {
-        if (event.what == What::cancel) continue;
-        const std::size_t key = event.what == What::ask ? event.key : event.new_key;
-        std::erase(asked, key);
-        asked.push_back(key);
-        ++times[key];
+  for (const QueryCounts& counts : kCounts) {
+    const std::size_t num_keys = counts.standing + counts.withdrawn;
+    const auto subsets = static_cast<double>(count_lists(std::vector<std::size_t>(num_keys, 1), counts.standing));
+    for (const auto& order : orders) {
+      Rng rng(3, {4});
+      std::map<std::string, int> standing_places;
+      for (int draw = 0; draw < kDraws; ++draw) {
+        const std::vector<QueryEvent> events = draw_query_events(counts, rng);
+        std::map<std::size_t, int> last, asking, withdrawal;
+        for (std::size_t i = 0; i < events.size(); ++i) {
+          const int place = static_cast<int>(i);
+          const QueryEvent& event = events[i];
+          (event.what == QueryEvent::What::ask ? asking : withdrawal)[event.key] = place;
+          last[event.key] = place;
+          if (event.what == QueryEvent::What::replace) last[event.new_key] = asking[event.new_key] = place;
+        }
+        std::map<int, bool> by_score;
+        for (const auto& [key, what] : mentions_of(events))
+          by_score[order.score(what, last[key], asking[key], withdrawal[key])] = key < counts.standing;
+        std::string places;
+        for (const auto& [score, stands] : by_score) places += stands ? 's' : '-';
+        ++standing_places[places];
       }
-      std::set<std::size_t> places;
-      for (std::size_t place = 0; place < asked.size(); ++place) {
-        if (asked[place] < test.counts.standing) places.insert(place);
-      }
-      ++standing_places[places];
-      for (const auto& [key, count] : times) {
-        twice += count > 1;
-        twice_and_standing += count > 1 && key < test.counts.standing;
-      }
+      EXPECT_EQ(static_cast<double>(standing_places.size()), subsets) << order.name;
+      const double expected = kDraws / subsets;
+      for (const auto& [places, count] : standing_places)
+        EXPECT_NEAR(count, expected, (counts.replacements > 0 ? order.tilt : 0) * expected + 4.5 * std::sqrt(expected))
+            << order.name << " " << places;
     }
-    EXPECT_EQ(standing_places.size(), static_cast<std::size_t>(test.subsets));
-    const double expected = static_cast<double>(kDraws) / test.subsets;
-    for (const auto& [places, count] : standing_places) EXPECT_NEAR(count, expected, 4.5 * std::sqrt(expected));
-    EXPECT_EQ(static_cast<std::size_t>(twice), kDraws * test.counts.reasked);
-    if (twice == 0) continue;
-    const auto plain = static_cast<double>(test.counts.standing - test.counts.replaced);
-    EXPECT_NEAR(static_cast<double>(twice_and_standing) / twice, plain / (plain + static_cast<double>(test.counts.cancelled)), 0.03);
+  }
+}
+
+// What the gate asks of a file, of bots that know how many lines there are.
+TEST(MultiQuery, NoBotBeatsChanceByThreePoints) {
+  constexpr int kItems = 2000;
+  for (const char* knobs : {"", R"(,"num_queries":2,"num_cancelled":1,"num_replaced":0,"num_reasked":0,"num_corrected":0,"num_unasked":2)",
+                            R"(,"num_queries":3,"num_replaced":2,"num_reasked":6)"}) {
+    const auto builder = builder_of(concat(R"({"task":"multi_query","max_tokens":700)", knobs, "}"));
+    double chance = 0;
+    std::map<std::string, int> right;
+    int built = 0;
+    for (std::int64_t index = 0; built < kItems; ++index) {
+      const auto item = builder->build(5, index, count_quarter_bytes);
+      if (!item) continue;
+      ++built;
+      const Reading reading = read_item(*item, test_corpus());
+      ASSERT_EQ(reading.problem, "");
+      chance += 1.0 / static_cast<double>(reading.guesses.size());
+      for (std::size_t bot = 0; bot < reading.shortcuts.size(); ++bot)
+        right[query_bot_names()[bot]] += reading.shortcuts[bot] == item->answer.answers[0];
+    }
+    for (const auto& [bot, count] : right) EXPECT_LE(count, chance + 0.03 * kItems) << bot << knobs << " (chance " << chance << ")";
   }
 }
 
@@ -216,8 +276,7 @@ TEST(MultiQuery, SupervisedAnswerIsTheListUnderTheChain) {
 
 TEST(MultiQuery, KnobsThatContradictAreRefused) {
   for (const char* entry :
-       {R"({"task":"multi_query","num_queries":1,"num_replaced":1,"num_reasked":1})",
-        R"({"task":"multi_query","num_cancelled":0,"num_replaced":0})", R"({"task":"multi_query","prefix_credit":1})"}) {
+       {R"({"task":"multi_query","num_cancelled":0,"num_replaced":0})", R"({"task":"multi_query","prefix_credit":1})"}) {
     EXPECT_THROW(builder_of(entry), UserError) << entry;
   }
 }
