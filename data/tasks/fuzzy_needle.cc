@@ -1,7 +1,6 @@
 #include "data/tasks/fuzzy_needle.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "data/tasks/page.h"
@@ -19,6 +18,13 @@ class FuzzyNeedle final : public TaskBuilder {
     for (Category& category : categories_) {
       category.members.resize(std::min<std::size_t>(category.members.size(), config_.members_per_category));
     }
+    for (const Category& of : categories_) {
+      for (const std::string& member : of.members) {
+        Thing thing{&of, &member, {}};
+        for (const Category& category : categories_) thing.passes_for.push_back(may_pass_for(member, category, corpus));
+        things_.push_back(std::move(thing));
+      }
+    }
     if (!config_.settings.questions) return;
     facts_ = user_facts(questions(), corpus.wordnet());
     keep_questions([&](const QaItem& question) { return !facts_of(question, corpus.wordnet()).empty(); }, "facts that it can hide",
@@ -27,7 +33,7 @@ class FuzzyNeedle final : public TaskBuilder {
   }
 
   std::string_view family() const override { return "retrieval"; }
-  int version() const override { return 2; }
+  int version() const override { return 3; }
   Json resolved() const override { return config_to_json(config_); }
   bool takes_questions() const override { return true; }
 
@@ -39,81 +45,108 @@ class FuzzyNeedle final : public TaskBuilder {
   std::optional<Draft> draft(Rng& rng, std::int64_t) const override {
     Draft draft;
     const VerbPair& verb = fuzzy_needle_verbs()[rng.below(config_.num_verbs)];
-    const Category& category = rng.pick(categories_);
-    const std::string& member = rng.pick(category.members);
-    const std::size_t num_needles = 1 + config_.num_distractors;
-    const std::vector<std::string> people = draw_names(rng, (num_needles + config_.num_decoys) * config_.hops);
+    const Needles drawn = draw_needles(rng);
+    if (drawn.askable.empty()) return std::nullopt;
+    std::vector<const Thing*> needles = drawn.askable;
+    needles.insert(needles.end(), drawn.others.begin(), drawn.others.end());
+    const std::size_t asked = rng.below(drawn.askable.size());
+    const std::string& category = needles[asked]->category->word;
+    const std::vector<std::string> people = draw_names(rng, (needles.size() + config_.num_decoys) * config_.hops);
     std::size_t next_person = 0;
-    // Adds a sentence about a new person and, with two hops, that person's neighbour; gives the index of the first.
+    // Adds a sentence about a new person and, with two hops, that person's neighbour.
     const auto add = [&](const char* pattern, std::string_view noun) {
       const std::string& person = people[next_person++];
       draft.sentences.push_back(pattern == verb.object_first ? fill(pattern, {article(noun), noun, person})
                                                              : fill(pattern, {person, article(noun), noun}));
       if (config_.hops == 2) draft.sentences.push_back(fill(kNeighbourPattern, {people[next_person++], person}));
-      return draft.sentences.size() - config_.hops;
     };
-    const auto needle_pattern = [&] {
-      if (rng.uniform() < config_.object_first) return verb.object_first;
-      return rng.below(2) == 0 ? verb.needle : verb.needle_other;
-    };
+    for (const Thing* needle : needles) {
+      const bool object_first = rng.uniform() < config_.object_first;
+      add(object_first ? verb.object_first : rng.below(2) == 0 ? verb.needle : verb.needle_other, *needle->noun);
+    }
+    for (int i = 0; i < config_.num_decoys; ++i) add(verb.decoys[rng.below(std::size(verb.decoys))], category);
 
-    // Asks for the needle of `noun`, whose sentences begin at `at`; its person's name stands in the last of them.
-    const auto ask = [&](std::size_t at, const std::string& noun, const Category& of, bool first) {
-      FollowUp asked;
-      for (int i = 0; i < config_.hops; ++i) asked.evidence.push_back(at + i);
+    // Asks for a needle; its person's name stands in the last of its sentences.
+    const auto ask = [&](std::size_t needle, bool first) {
+      const std::size_t at = needle * config_.hops;
+      const std::string &noun = *needles[needle]->noun, &kind = needles[needle]->category->word;
+      FollowUp follow_up;
+      for (int i = 0; i < config_.hops; ++i) follow_up.evidence.push_back(at + i);
       const std::size_t wording = rng.below(static_cast<std::uint64_t>(config_.num_question_wordings));
-      asked.question = fill(fuzzy_needle_question(verb, config_.hops, wording), {article(of.word), of.word});
-      asked.answer = {"exact_match", {people[at + config_.hops - 1]}};
-      asked.gold_chain = {fuzzy_needle_is_a(noun, of.word), draft.sentences[at]};
-      if (config_.hops == 2) asked.gold_chain.push_back(draft.sentences[at + 1]);
-      draft.ask(std::move(asked), first);
+      follow_up.question = fill(fuzzy_needle_question(verb, config_.hops, wording), {article(kind), kind});
+      follow_up.answer = {"exact_match", {people[at + config_.hops - 1]}};
+      follow_up.gold_chain = {fuzzy_needle_is_a(noun, kind), draft.sentences[at]};
+      if (config_.hops == 2) follow_up.gold_chain.push_back(draft.sentences[at + 1]);
+      draft.ask(std::move(follow_up), first);
     };
-    std::vector<Sibling> needles = {{&category, &member}};
-    ask(add(needle_pattern(), member), member, category, true);
-    std::set<const Category*> used;
-    for (int i = 0; i < config_.num_distractors; ++i) {
-      const std::optional<Sibling> other = draw_sibling(rng, category, used);
-      if (!other) return std::nullopt;
-      needles.push_back(*other);
-      add(needle_pattern(), *other->member);
+    ask(asked, true);
+    for (std::size_t i = 0; i < drawn.askable.size(); ++i) {
+      if (i != asked) ask(i, false);
     }
-    for (std::size_t i = 1; i < needles.size(); ++i) {
-      const Category& of = *needles[i].category;
-      const auto passes = [&](const Sibling& needle) { return may_pass_for(*needle.member, of, corpus()); };
-      if (std::count_if(needles.begin(), needles.end(), passes) == 1) ask(i * config_.hops, *needles[i].member, of, false);
-    }
-    for (int i = 0; i < config_.num_decoys; ++i) add(verb.decoys[rng.below(std::size(verb.decoys))], category.word);
 
-    draft.keep_out = lower_words(member);
+    for (const Thing* needle : needles) {
+      const std::vector<std::string> words = lower_words(*needle->noun);
+      draft.keep_out.insert(draft.keep_out.end(), words.begin(), words.end());
+    }
     for (const std::string& person : people) draft.keep_out.push_back(lower_words(person).front());
-    draft.difficulty["num_candidates"] = static_cast<std::int64_t>(num_needles + config_.num_decoys);
+    draft.difficulty["num_candidates"] = static_cast<std::int64_t>(needles.size() + config_.num_decoys);
     draft.difficulty["hops"] = config_.hops;
     draft.difficulty["num_decoys"] = config_.num_decoys;
-    draft.difficulty["category"] = category.word;
+    draft.difficulty["category"] = category;
     return draft;
   }
 
  private:
-  struct Sibling {
+  struct Thing {
     const Category* category;
-    const std::string* member;
+    const std::string* noun;
+    std::vector<bool> passes_for;  // by index in categories_
   };
-  // A member of another category that cannot pass for one of `category`; nullopt when the categories in use offer none. One of each
-  // category before a second of any: else the only thing of its kind would be the needle more often than by chance.
-  std::optional<Sibling> draw_sibling(Rng& rng, const Category& category, std::set<const Category*>& used) const {
+  struct Needles {
+    std::vector<const Thing*> askable;  // of each of them alone its category's name is true
+    std::vector<const Thing*> others;
+  };
+
+  bool clash(const Thing& one, const Thing& other) const {
+    const auto passes = [&](const Thing& thing, const Thing& of) {
+      return thing.passes_for[static_cast<std::size_t>(of.category - categories_.data())];
+    };
+    return passes(one, other) || passes(other, one);
+  }
+
+  // Nothing about the needles says which of them is asked for: any could be. Only where the categories in use do not suffice are the
+  // rest of one category, which no question is about then.
+  Needles draw_needles(Rng& rng) const {
     constexpr int kMaxTries = 1000;
-    for (int i = 0; i < kMaxTries; ++i) {
-      const Category& other = rng.pick(categories_);
-      const std::string& member = rng.pick(other.members);
-      if (other.word == category.word || may_pass_for(member, category, corpus())) continue;
-      if (used.size() + 1 < categories_.size() && !used.insert(&other).second) continue;
-      return Sibling{&other, &member};
+    Needles drawn;
+    const auto clashes = [&](const Thing& thing) {
+      return std::any_of(drawn.askable.begin(), drawn.askable.end(), [&](const Thing* needle) { return clash(thing, *needle); });
+    };
+    const auto draw = [&]() -> const Thing* {
+      for (int i = 0; i < kMaxTries; ++i) {
+        const Thing& thing = rng.pick(things_);
+        const bool is_one_more = !drawn.others.empty() && thing.category != drawn.others.front()->category;
+        if (!is_one_more && !clashes(thing)) return &thing;
+      }
+      return nullptr;
+    };
+    while (drawn.askable.size() + drawn.others.size() < 1 + static_cast<std::size_t>(config_.num_distractors)) {
+      const Thing* thing = draw();
+      if (thing != nullptr) {
+        (drawn.others.empty() ? drawn.askable : drawn.others).push_back(thing);
+      } else if (drawn.others.empty() && drawn.askable.size() > 1) {
+        drawn.others.push_back(drawn.askable.back());
+        drawn.askable.pop_back();
+      } else {
+        return {};
+      }
     }
-    return std::nullopt;
+    return drawn;
   }
 
   FuzzyNeedleConfig config_;
   std::vector<Category> categories_;
+  std::vector<Thing> things_;  // every member in use
   std::vector<UserFact> facts_;
 };
 
