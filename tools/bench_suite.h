@@ -63,8 +63,8 @@ struct BenchResult {
   Json to_json(const std::string& name) const;
 };
 
-/// Runs `body`, which returns the seconds that count, until `budget` seconds are over; the first run only warms up unless it takes
-/// more than half of them.
+/// Runs `body`, which returns the seconds that count, until `budget` seconds are over, at least once; a run before them only warms up,
+/// for it takes its memory from the system. One that takes more than a minute is not repeated.
 Timing time_runs(double budget, const std::function<double()>& body);
 /// One run, as it is.
 Timing time_once(const std::function<void()>& body);

@@ -94,7 +94,6 @@ double least_seconds(const model::ModelConfig& config, double parameters, const 
 
 BenchResult whole_step(ThreadPool& pool, const GroupShape& shape) {
   WholeStep step(pool, shape);
-  step.run();  // the first step of a run takes its memory from the system, the others do not
   StepTimes last;
   const Timing ours = time_whole_runs(kBudgetSeconds, [&] { last = step.run(); });
   const double parameters = step.parameters();
