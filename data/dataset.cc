@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "core/checksum.h"
 #include "core/errors.h"
@@ -35,22 +36,25 @@ std::vector<std::string> listed_files(const Json& manifest, const std::string& d
 
 }  // namespace
 
-void for_each_item(const std::string& path, const std::function<void(Item item, const std::string& where)>& visit) {
+void for_each_item(const std::string& path, BadLines& bad_lines, const std::function<void(Item item, const std::string& where)>& visit) {
   LineReader reader(path);
   bool is_empty = true;
-  for (std::string line; reader.next(line);) {
-    if (line.find_first_not_of(" \t") == std::string::npos) continue;
-    const std::string where = reader.where();
-    Item item;
-    try {
-      item = item_from_json(parse_row(line));
-    } catch (const UserError& error) {
-      throw UserError(concat(where, ": ", error.what()));
-    }
-    visit(std::move(item), where);
+  std::optional<Item> item;
+  const auto take = [&](const std::string& line) {
+    item.reset();
+    if (line.find_first_not_of(" \t") != std::string::npos) item = item_from_json(parse_row(line));
+  };
+  while (next_good_line(reader, bad_lines, take)) {
+    if (!item) continue;
+    visit(std::move(*item), reader.where());
     is_empty = false;
   }
   if (is_empty) throw UserError(concat("data set: expected at least one item, got none (", path, ")"));
+}
+
+void for_each_item(const std::string& path, const std::function<void(Item item, const std::string& where)>& visit) {
+  BadLines none_allowed(false);
+  for_each_item(path, none_allowed, visit);
 }
 
 std::vector<Item> read_items(const std::string& path) {

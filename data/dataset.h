@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/json.h"
+#include "data/bad_lines.h"
 #include "data/item.h"
 
 namespace longbow::data {
@@ -15,6 +16,8 @@ namespace longbow::data {
 inline constexpr const char* kManifestName = "manifest.json";
 
 /// One item a line, blank lines aside. `where` is FILE:LINE. Throws UserError naming it for a line that is no item, and for a file without.
+/// With `bad_lines` it is their say whether a line that is no item stops the reading.
+void for_each_item(const std::string& path, BadLines& bad_lines, const std::function<void(Item item, const std::string& where)>& visit);
 void for_each_item(const std::string& path, const std::function<void(Item item, const std::string& where)>& visit);
 std::vector<Item> read_items(const std::string& path);
 

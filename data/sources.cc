@@ -5,6 +5,7 @@
 #include "core/errors.h"
 #include "core/line_reader.h"
 #include "core/log.h"
+#include "data/bad_lines.h"
 #include "data/qa/row.h"
 #include "data/row_ids.h"
 
@@ -65,32 +66,21 @@ Item item_from_verl_row(const Json& row, const std::string& reward) {
 std::vector<Item> load_items(const std::vector<std::string>& paths, const SourceOptions& options, std::int64_t* num_skipped) {
   std::vector<Item> items;
   RowIds ids;
-  std::int64_t skipped = 0;
+  BadLines bad_lines(options.skip_bad_lines);
   for (const std::string& path : paths) {
-    const auto refuse = [&](const std::string& message, const std::string& hint) {
-      if (!options.skip_bad_lines) throw UserError(message, hint);
-      if (skipped++ == 0) log_warning(message + " (skipped; later ones are only counted)");
-    };
     LineReader reader(path);
-    std::string line;
-    for (;;) {
-      try {
-        if (!reader.next(line)) break;
-      } catch (const UserError& error) {  // too long, or corrupt: the reader knows where to go on
-        refuse(error.what(), error.hint());
-        continue;
-      }
-      if (line.find_first_not_of(" \t") == std::string::npos) continue;
-      try {
-        const Json json = parse_row(line);
-        Item item = is_verl_row(json) ? item_from_verl_row(json, options.verl_reward) : item_from_json(json);
-        item.id = ids.take(std::move(item.id), reader.where());
-        items.push_back(std::move(item));
-      } catch (const UserError& error) {
-        refuse(concat(reader.where(), ": ", error.what()), error.hint());
-      }
+    const auto take = [&](const std::string& line) {
+      if (line.find_first_not_of(" \t") == std::string::npos) return;
+      const Json json = parse_row(line);
+      Item item = is_verl_row(json) ? item_from_verl_row(json, options.verl_reward) : item_from_json(json);
+      if (options.check) options.check(item);
+      item.id = ids.take(std::move(item.id), reader.where());
+      items.push_back(std::move(item));
+    };
+    while (next_good_line(reader, bad_lines, take)) {
     }
   }
+  const std::int64_t skipped = bad_lines.num_skipped();
   if (skipped > 0) log_warning(concat("data: skipped ", skipped, " bad lines, kept ", items.size(), " items"));
   if (num_skipped != nullptr) *num_skipped = skipped;
   if (items.empty()) throw UserError(concat("data: expected at least one item, got none (", paths.empty() ? "no files" : paths[0], ")"));

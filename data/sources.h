@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@ namespace longbow::data {
 struct SourceOptions {
   bool skip_bad_lines = false;  // count bad lines and go on, instead of stopping at the first
   std::string verl_reward;      // reward for verl rows, which name none
+  /// What else makes a line bad, where given: throws UserError for an item that the caller cannot use.
+  std::function<void(const Item&)> check = nullptr;
 };
 
 /// The items of `paths`, in order. A line with `data_source` and `reward_model` is a verl row: its data_source is the task.

@@ -50,7 +50,10 @@ void print_file(const Json& file) {
     std::cout << ", " << lengths.at("min").as_number() << "-" << lengths.at("max").as_number() << " " << unit;
     break;
   }
-  std::cout << ", " << statistics.at("answers").at("different").as_integer() << " different answers\n";
+  std::cout << ", " << statistics.at("answers").at("different").as_integer() << " different answers";
+  const Json* skipped = file.find("bad_lines_skipped");
+  if (skipped && skipped->as_integer() > 0) std::cout << ", " << skipped->as_integer() << " bad lines skipped";
+  std::cout << "\n";
   if (const Json* drops = file.find("drops")) {
     std::cout << "  dropped:";
     for (const auto& [gate, count] : drops->as_object()) std::cout << " " << gate << " " << count.as_integer();
@@ -96,7 +99,9 @@ void build(const DataArguments& arguments) {
 }
 
 data::CheckReport check_stored(const DataArguments& arguments) {
-  data::CheckReport report = data::check_dataset(arguments.dir, {arguments.wordnet, score_completion, arguments.num_threads});
+  data::CheckOptions options{arguments.wordnet, score_completion, arguments.num_threads};
+  options.skip_bad_lines = arguments.skip_bad_lines;
+  data::CheckReport report = data::check_dataset(arguments.dir, options);
   if (!arguments.report.empty()) write_file_atomically(arguments.report, render_data_report(report.json, arguments.dir));
   return report;
 }
@@ -148,6 +153,7 @@ void add_data_command(CLI::App& app) {
     command->add_option("DIR", arguments->dir, "A built data set, or any folder of .jsonl files in its schema")->required();
     command->add_option("--wordnet", arguments->wordnet, "WordNet's folder, when it is not where the manifest says");
     command->add_option("--report", arguments->report, "Also write what was found as one HTML page");
+    command->add_flag("--skip-bad-lines", arguments->skip_bad_lines, "Count lines that are no items and go on");
   }
   for (CLI::App* command : {build_command, check_command, stats_command}) {
     add_threads_option(*command, arguments->num_threads);

@@ -7,12 +7,15 @@
 #include <string>
 #include <string_view>
 
+#include "data/bad_lines.h"
+
 namespace longbow::data {
 
 /// Gives every article's text without its headword's line, once, in the order of the file; those about the dictionary itself
-/// ("00-database-…") are left out. `index_path` ends in ".index"; the articles are in ".dict.dz" or ".dict" beside it. `refuse` takes the
-/// defects of single lines and may throw. Throws UserError when a file is missing, corrupt or holds more than `max_bytes` of text.
+/// ("00-database-…") are left out. `index_path` ends in ".index"; the articles are in ".dict.dz" or ".dict" beside it. `bad_lines` takes
+/// the index's bad lines, and articles that are corrupt or more than `max_bytes` of text from there on. Throws UserError when a file is
+/// missing.
 void read_dictionary(const std::string& index_path, std::int64_t max_bytes, const std::function<void(std::string_view)>& article,
-                     const std::function<void(const std::string&)>& refuse);
+                     BadLines& bad_lines);
 
 }  // namespace longbow::data

@@ -10,6 +10,7 @@
 #include "core/json.h"
 #include "core/line_reader.h"
 #include "core/log.h"
+#include "data/bad_lines.h"
 #include "data/corpus/dictd.h"
 #include "data/corpus/sentences.h"
 #include "data/qa/row.h"
@@ -41,9 +42,13 @@ std::vector<std::string> files_of(const std::string& path) {
     return {path};
   }
   std::vector<std::string> files;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
-    if (entry.is_regular_file() && kind_of(entry.path().string()) != Kind::none) files.push_back(entry.path().string());
+  std::error_code error;
+  std::string last = path;  // the folder at fault when one cannot be entered
+  for (fs::recursive_directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+    last = entry->path().string();
+    if (entry->is_regular_file() && kind_of(last) != Kind::none) files.push_back(last);
   }
+  if (error) throw UserError(concat("corpus: expected a folder that can be read, got \"", error.message(), "\" (", last, ")"));
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -58,7 +63,8 @@ bool is_markup_line(std::string_view line) {
 
 class TextLoader {
  public:
-  explicit TextLoader(const TextSource& source) : source_(source), left_(source.max_mib << 20) {}
+  explicit TextLoader(const TextSource& source)
+      : source_(source), bad_lines_(source.skip_bad_lines, kSkipBadLinesHint, "corpus: "), left_(source.max_mib << 20) {}
 
   void read(const std::string& path) {
     if (left_ <= 0) return;
@@ -70,7 +76,7 @@ class TextLoader {
             [&](std::string_view article) {  // an index may name the same bytes a million times
               if (left_ > 0) take(article);
             },
-            [&](const std::string& defect) { refuse(defect); });
+            bad_lines_);
         return;
       case Kind::jsonl:
         return read_lines(path, [&](const std::string& line) {
@@ -91,6 +97,7 @@ class TextLoader {
   }
 
   TextCollection finish() {
+    texts_.num_skipped = bad_lines_.num_skipped();
     if (texts_.num_skipped > 0) log_warning(concat("corpus: skipped ", texts_.num_skipped, " bad lines"));
     if (left_ <= 0) log_warning(concat("corpus: read the first ", source_.max_mib, " MiB; max_mib takes more"));
     if (texts_.sentences.size() < kFewestSentences) {
@@ -106,20 +113,11 @@ class TextLoader {
   template <class Take>
   void read_lines(const std::string& path, const Take& take_line) {
     LineReader reader(path);
-    std::string line;
-    while (left_ > 0) {
-      try {
-        if (!reader.next(line)) return;
-      } catch (const UserError& error) {
-        refuse(error.what());
-        continue;
-      }
+    const auto take = [&](std::string& line) {
       if (line.find_first_not_of(" \t\f") == std::string::npos) line.clear();
-      try {
-        take_line(line);
-      } catch (const UserError& error) {
-        refuse(concat(reader.where(), ": ", error.what()));
-      }
+      take_line(line);
+    };
+    while (left_ > 0 && next_good_line(reader, bad_lines_, take)) {
     }
   }
 
@@ -149,12 +147,8 @@ class TextLoader {
     }
   }
 
-  void refuse(const std::string& message) {
-    if (!source_.skip_bad_lines) throw UserError("corpus: " + message, "--skip-bad-lines counts such lines and goes on");
-    if (texts_.num_skipped++ == 0) log_warning("corpus: " + message + " (skipped; later ones are only counted)");
-  }
-
   const TextSource& source_;
+  BadLines bad_lines_;
   std::int64_t left_;  // bytes of text
   TextCollection texts_;
   std::unordered_set<std::uint64_t> seen_;

@@ -10,6 +10,7 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/random.h"
+#include "data/bad_lines.h"
 #include "data/qa/json_rows.h"
 #include "data/qa/question_formats.h"
 #include "data/qa/row.h"
@@ -43,27 +44,16 @@ void check_evidence(const QaItem& item) {
 
 class Loader {
  public:
-  explicit Loader(const QuestionSource& source) : source_(source) {}
+  explicit Loader(const QuestionSource& source) : source_(source), bad_lines_(source.skip_bad_lines, kSkipBadLinesHint) {}
 
   void read(const std::string& path) {
     JsonRows rows(path);
-    std::string row;
-    for (;;) {
-      try {
-        if (!rows.next(row)) break;
-      } catch (const UserError& error) {
-        refuse(error.what());
-        continue;
-      }
-      try {
-        take(row, rows.where());
-      } catch (const UserError& error) {
-        refuse(concat(rows.where(), ": ", error.what()));
-      }
+    while (next_good_line(rows, bad_lines_, [&](const std::string& row) { take(row, rows.where()); })) {
     }
   }
 
   QuestionSet finish() {
+    set_.num_skipped = bad_lines_.num_skipped();
     if (set_.num_skipped > 0) log_warning(concat("questions: skipped ", set_.num_skipped, " bad lines, kept ", set_.items.size()));
     if (set_.items.empty()) {
       throw UserError(
@@ -86,12 +76,8 @@ class Loader {
     set_.items.push_back(std::move(*item));
   }
 
-  void refuse(const std::string& message) {
-    if (!source_.skip_bad_lines) throw UserError(message, "--skip-bad-lines counts such lines and goes on");
-    if (set_.num_skipped++ == 0) log_warning(message + " (skipped; later ones are only counted)");
-  }
-
   const QuestionSource& source_;
+  BadLines bad_lines_;
   QuestionSet set_;
   RowIds ids_;
 };

@@ -22,9 +22,9 @@ namespace fs = std::filesystem;
 constexpr std::size_t kChunk = 256;  // items in memory at once
 
 // A manifest's recipe, as far as it can be read; a foreign data set has none.
-DatasetRecipe recipe_of(const Json& manifest) {
+DatasetRecipe recipe_of(const Json& manifest, const std::string& dir) {
   DatasetRecipe recipe;
-  if (const Json* json = manifest.find("recipe")) read_config(recipe, *json, kManifestName);
+  if (const Json* json = manifest.find("recipe")) read_config(recipe, *json, (fs::path(dir) / kManifestName).string());
   return recipe;
 }
 
@@ -47,15 +47,17 @@ struct Judged {
 // Everything about one file, item by item in its order.
 class FileCheck {
  public:
-  FileCheck(std::string file, const GateKeeper& gates, ThreadPool& pool, IdPlaces& ids, std::vector<CheckFailure>& failures)
-      : file_(std::move(file)), gates_(gates), pool_(pool), ids_(ids), failures_(failures) {
+  FileCheck(std::string file, const GateKeeper& gates, ThreadPool& pool, BadLines& bad_lines, IdPlaces& ids,
+            std::vector<CheckFailure>& failures)
+      : file_(std::move(file)), gates_(gates), pool_(pool), bad_lines_(bad_lines), ids_(ids), failures_(failures) {
     for (const Gate gate : kGates) {
       if (gate != Gate::pass_band) counts_[name_of(gate)] = 0;
     }
   }
 
   Json run(const std::string& path) {
-    for_each_item(path, [&](Item item, const std::string& where) {
+    const std::int64_t skipped_before = bad_lines_.num_skipped();
+    for_each_item(path, bad_lines_, [&](Item item, const std::string& where) {
       chunk_.push_back(std::move(item));
       places_.push_back(where);
       if (chunk_.size() == kChunk) judge_chunk();
@@ -63,6 +65,7 @@ class FileCheck {
     judge_chunk();
     Json json = Json::object();
     json["file"] = file_;
+    json["bad_lines_skipped"] = bad_lines_.num_skipped() - skipped_before;
     json["tasks"] = Json::array();
     for (const auto& [task, tally] : tallies_) {
       if (const auto bot = tally.failure())
@@ -112,6 +115,7 @@ class FileCheck {
   std::string file_;
   const GateKeeper& gates_;
   ThreadPool& pool_;
+  BadLines& bad_lines_;
   IdPlaces& ids_;
   std::vector<CheckFailure>& failures_;
   std::vector<Item> chunk_;
@@ -126,7 +130,7 @@ class FileCheck {
 CheckReport check_dataset(const std::string& dir, const CheckOptions& options) {
   const std::vector<std::string> files = dataset_files(dir);
   const Json manifest = read_manifest(dir);
-  const DatasetRecipe recipe = recipe_of(manifest);
+  const DatasetRecipe recipe = recipe_of(manifest, dir);
   std::optional<Corpus> loaded;
   if (options.corpus == nullptr) loaded.emplace(WordNet::load(options.wordnet.empty() ? recipe.wordnet : options.wordnet));
   const Corpus& corpus = loaded ? *loaded : *options.corpus;
@@ -139,10 +143,11 @@ CheckReport check_dataset(const std::string& dir, const CheckOptions& options) {
   report.json["num_tokens"] = recounts ? "recounted" : "not recounted: the tokenizer is not at hand";
   report.json["files"] = Json::array();
   ThreadPool pool(options.num_threads);
+  BadLines bad_lines(options.skip_bad_lines, kSkipBadLinesHint);
   IdPlaces ids;
   for (const std::string& file : files) {
     const std::string path = (fs::path(dir) / file).string();
-    FileCheck check(file, gates, pool, ids, report.failures);
+    FileCheck check(file, gates, pool, bad_lines, ids, report.failures);
     Json one = check.run(path);
     if (const Json* entry = manifest_entry(manifest, file); entry != nullptr) {
       const Json* stated = entry->find("digest");

@@ -18,7 +18,7 @@ struct CheckFailure {
 
 struct CheckReport {
   std::vector<CheckFailure> failures;
-  Json json;  // per file: tasks, bots, statistics, failures of each gate; "num_tokens": "recounted" or why not
+  Json json;  // per file: tasks, bots, statistics, skipped lines, failures of each gate; "num_tokens": "recounted" or why not
 };
 
 struct CheckOptions {
@@ -27,6 +27,7 @@ struct CheckOptions {
   int num_threads = 0;
   const Corpus* corpus = nullptr;               // prepared already; null: WordNet is read
   std::vector<std::string> decontaminate = {};  // empty: the manifest's files
+  bool skip_bad_lines = false;                  // count lines that are no items and go on
 };
 
 /// Items of tasks that are not ours pass the gates that need no builder (foreign_item.h). Throws UserError when the folder, the manifest or

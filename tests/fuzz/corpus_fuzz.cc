@@ -47,7 +47,8 @@ void read_dictionary(const fuzz::ScratchFile& index, const fuzz::ScratchFile& ar
   index.write(data + std::min<std::size_t>(2, size), cut - std::min<std::size_t>(2, cut));
   articles.write(data + cut, size - cut);
   try {
-    data::read_dictionary(index.path(), 1 << 20, check_prose, [](const std::string&) {});
+    data::BadLines bad_lines(true);
+    data::read_dictionary(index.path(), 1 << 20, check_prose, bad_lines);
   } catch (const UserError&) {
   }
 }

@@ -96,6 +96,10 @@ TEST_F(DataCommand, ChecksFilesFromElsewhere) {
   EXPECT_DOUBLE_EQ(report.at("files").as_array().front().at("bots").at("chance").as_number(), 0.5);
   EXPECT_THAT(read_file(path("page.html")), HasSubstr("How many bends?"));
 
+  write("other/rivers.jsonl", items + "{\"id\": \n");
+  EXPECT_THAT(run({"data", "check", "other"}).error, HasSubstr("other/rivers.jsonl:31: expected a row of JSON"));
+  EXPECT_THAT(run({"data", "stats", "other", "--skip-bad-lines"}).output, HasSubstr(", 1 bad lines skipped\n"));
+
   items.replace(items.find("\"end\":45"), 8, "\"end\":4500");
   write("other/rivers.jsonl", items);
   EXPECT_THAT(run({"data", "check", "other"}).error, HasSubstr("expected evidence within the message's"));

@@ -201,6 +201,25 @@ TEST_F(TextSourceTest, BadInputIsNamedOrCounted) {
   }
 }
 
+TEST_F(TextSourceTest, ADictionaryThatIsCutShortEndsWhereItBreaks) {
+  std::string articles, index;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string article = concat("w", i, "\n  ", sentences(i, 1));
+    index += concat("w", i, "\t", base64(static_cast<std::int64_t>(articles.size())), "\t",
+                    base64(static_cast<std::int64_t>(article.size())), "\n");
+    articles += article;
+  }
+  write("d.dict.gz", articles);
+  std::filesystem::rename(folder_.file("d.dict.gz"), folder_.file("d.dict.dz"));
+  std::filesystem::resize_file(folder_.file("d.dict.dz"), std::filesystem::file_size(folder_.file("d.dict.dz")) / 2);
+  write("d.index", index);
+  EXPECT_THAT(error("d.index"), HasSubstr("corpus: truncated: expected more compressed data, got the end of the file ("));
+  source_.skip_bad_lines = true;
+  const TextCollection texts = load("d.index");
+  EXPECT_GT(texts.sentences.size(), 100u);
+  EXPECT_EQ(texts.num_skipped, 1 + 2000 - static_cast<std::int64_t>(texts.sentences.size())) << "the cut, and each article behind it";
+}
+
 // 200,000 lines that name nearly the same 0.8 MB each: 160 GB, had all of it to be read.
 TEST_F(TextSourceTest, AnIndexThatNamesTheSameBytesAgainAndAgainIsBounded) {
   source_.max_mib = 1;

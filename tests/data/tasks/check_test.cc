@@ -6,6 +6,7 @@
 
 #include "core/atomic_file.h"
 #include "core/errors.h"
+#include "data/bad_lines.h"
 #include "tests/core/temporary_folder.h"
 #include "tests/data/tasks/task_fixture.h"
 
@@ -13,6 +14,7 @@ namespace longbow::data {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 std::string line_of(const std::string& id, const std::string& reward) {
   return concat(R"({"id":")", id,
@@ -38,6 +40,31 @@ TEST(Check, NamesItemsThatNoRewardScoresAndIdsThatAreNotAlone) {
   EXPECT_THAT(seen, ElementsAre("two oracle reward none: expected one that exists, got another",
                                 concat("one construction its id occurs twice, at ", folder.file("a.jsonl"), ":1 and ",
                                        folder.file("b.jsonl"), ":2")));
+}
+
+TEST(Check, BadLinesStopItOrAreCounted) {
+  const testing::TemporaryFolder folder;
+  write_file_atomically(folder.file("a.jsonl"), line_of("one", "exact_match") + "{\"id\": \n7\n" + line_of("two", "exact_match"));
+  write_file_atomically(folder.file("b.jsonl"), line_of("three", "exact_match") + "{}\n");
+  CheckOptions options;
+  options.num_threads = 1;
+  options.corpus = &test_corpus();
+  options.score = [](const Item&, const std::string&) { return 1.0; };
+  try {
+    check_dataset(folder.path(), options);
+    ADD_FAILURE();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr(folder.file("a.jsonl") + ":2: expected a row of JSON"));
+    EXPECT_EQ(error.hint(), kSkipBadLinesHint);
+  }
+  options.skip_bad_lines = true;
+  const Json files = check_dataset(folder.path(), options).json.at("files");
+  std::vector<std::int64_t> counts;
+  for (const Json& file : files.as_array()) {
+    counts.push_back(file.at("statistics").at("items").as_integer());
+    counts.push_back(file.at("bad_lines_skipped").as_integer());
+  }
+  EXPECT_THAT(counts, ElementsAre(2, 2, 1, 1));
 }
 
 }  // namespace
