@@ -29,6 +29,9 @@ using RewardFunction = RewardResult (*)(const RewardInput&);
 /// The reward called `name`; throws UserError with a "did you mean" otherwise.
 RewardFunction find_reward(std::string_view name);
 std::vector<std::string> reward_names();
+/// Throws UserError when there is no reward of that name or it cannot take `params`: what is wrong with an item is found before it is
+/// asked.
+void check_reward(std::string_view name, const std::vector<std::string>& answers, const Json& params);
 /// Whether that reward needs a gold answer to compare with; gates and verdicts do not, and a set of answers may be empty.
 bool reward_needs_answers(std::string_view name);
 

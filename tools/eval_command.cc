@@ -17,6 +17,7 @@
 #include "data/sources.h"
 #include "model/config.h"
 #include "model/safetensors.h"
+#include "rewards/reward.h"
 #include "tools/command_options.h"
 #include "tools/commands.h"
 #include "tools/eval_report.h"
@@ -39,6 +40,7 @@ struct EvalArguments {
   std::int64_t limit = 0;
   int threads = 0;
   bool resume = false;
+  bool skip_bad_lines = false;
   bool json = false;
 };
 
@@ -88,8 +90,12 @@ Json settings_of(const EvalArguments& arguments) {
 }
 
 /// Answers of another model or sampling must not count as this one's. The data may grow and the version may change.
-void refuse_other_settings(const Json& settings, const std::string& report_path) {
-  if (!fs::exists(report_path)) return;
+void refuse_other_settings(const Json& settings, const std::string& report_path, bool has_answers) {
+  if (!fs::exists(report_path)) {
+    if (!has_answers) return;
+    throw UserError(concat("eval --resume: expected the settings of the run that stopped, got answers without them (", report_path, ")"),
+                    "without --resume the items are answered anew");
+  }
   const Json before = read_json_file(report_path);
   for (const auto& [key, value] : settings.as_object()) {
     if (key == "data" || key == "version") continue;
@@ -136,21 +142,25 @@ void run(EvalArguments& arguments) {
   arguments.options.dtype = arguments.dtype == "float32" ? kernels::DType::f32 : kernels::DType::bf16;
   catch_interrupts();
   model::read_model_config(arguments.options.model_dir);  // a mistyped model must not cost the answers of an earlier run
-  std::vector<data::Item> items = data::load_items(expand(arguments.data));
+  data::SourceOptions source{.skip_bad_lines = arguments.skip_bad_lines, .verl_reward = ""};
+  source.check = [](const data::Item& item) { rewards::check_reward(item.answer.reward, item.answer.answers, item.answer.params); };
+  std::int64_t bad_lines = 0;
+  std::vector<data::Item> items = data::load_items(expand(arguments.data), source, &bad_lines);
   if (arguments.limit > 0 && static_cast<std::int64_t>(items.size()) > arguments.limit) items.resize(arguments.limit);
   make_directories(arguments.out);
   const std::string predictions_path = arguments.out + "/predictions.jsonl", report_path = arguments.out + "/report.json";
   const Json settings = settings_of(arguments);
   std::vector<ItemScore> scores;
   if (arguments.resume) {
-    refuse_other_settings(settings, report_path);
     scores = read_predictions(predictions_path);
+    refuse_other_settings(settings, report_path, !scores.empty());
   }
   const std::vector<data::Item> left = unanswered(items, scores);
   write_file_atomically(predictions_path, to_lines(scores));
   const auto write_report = [&](std::int64_t skipped, bool is_interrupted) {
     Json report = summarize(scores);
     report["skipped"] = skipped;
+    report["bad_lines_skipped"] = bad_lines;
     for (const auto& [key, value] : settings.as_object()) report[key] = value;
     report["interrupted"] = is_interrupted;
     write_file_atomically(report_path, report.dump(2) + "\n");
@@ -208,6 +218,7 @@ void add_eval_command(CLI::App& app) {
   add_seed_option(*command, options.seed, "Seed of the samples");
   add_threads_option(*command, arguments->threads);
   command->add_flag("--resume", arguments->resume, "Keep the predictions of an interrupted run");
+  command->add_flag("--skip-bad-lines", arguments->skip_bad_lines, "Count lines that are no items and go on");
   command->add_flag("--json", arguments->json, "Print the report as one JSON document");
   command->callback([arguments] { run(*arguments); });
 }

@@ -1,5 +1,5 @@
 // The lines of a JSONL file as every command reads them: blank ones are passed over; a bad one stops the command with FILE:LINE or,
-// with --skip-bad-lines, is reported and passed over.
+// with --skip-bad-lines, is reported, counted and passed over.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,10 @@ class JsonLines {
     while (true) {
       const std::int64_t lines_before = reader_.line_number();
       try {
-        if (!reader_.next(line_)) return false;
+        if (!reader_.next(line_)) {
+          if (num_skipped_ > 0) log_warning(concat("skipped ", num_skipped_, " bad lines"));
+          return false;
+        }
       } catch (const UserError& error) {
         const bool is_long = reader_.line_number() > lines_before;  // the reader goes on behind it
         refuse(error.what(), error, is_long);
@@ -47,13 +50,15 @@ class JsonLines {
   std::string where() const { return reader_.where(); }
 
  private:
-  void refuse(const std::string& message, const UserError& error, bool can_go_on) const {
+  void refuse(const std::string& message, const UserError& error, bool can_go_on) {
     if (!skip_bad_lines_ || !can_go_on) throw UserError(message, error.hint());
+    ++num_skipped_;
     log_warning(message + " (skipped)");
   }
 
   LineReader reader_;
   const bool skip_bad_lines_;
+  std::int64_t num_skipped_ = 0;
   std::string line_;
 };
 

@@ -17,7 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kZ = 1.959964;  // 95%
+constexpr double kZ = 1.959964;          // 95%
+constexpr double kMeanTolerance = 1e-9;  // of a sum of doubles near 1
 
 data::FinishReason finish_reason_from(const std::string& name) {
   for (const auto reason : {data::FinishReason::stop, data::FinishReason::length, data::FinishReason::abort}) {
@@ -77,6 +78,11 @@ ItemScore item_score_from_json(const Json& json) {
                              sample.at("score").as_number(), count_from(sample, "tokens"),
                              finish_reason_from(sample.at("finish_reason").as_string())});
   }
+  if (score.samples.empty()) throw UserError("samples: expected at least one, got none");
+  double mean = 0;
+  for (const ScoredAnswer& sample : score.samples) mean += sample.score / static_cast<double>(score.samples.size());
+  if (!(std::abs(score.score - mean) <= kMeanTolerance))
+    throw UserError(concat("score: expected the samples' mean ", mean, ", got ", score.score));
   return score;
 }
 

@@ -15,6 +15,8 @@
 #include "data/sources.h"
 #include "model/checkpoint_dir.h"
 #include "model/weight_snapshot.h"
+#include "rewards/judge.h"
+#include "rewards/reward.h"
 #include "trainer/batch_collector.h"
 #include "trainer/checkpoint.h"
 #include "trainer/run_directory.h"
@@ -77,6 +79,12 @@ data::PromptSource make_source(const TrainRecipe& recipe, const data::Tokenizer&
   data::SourceOptions options;
   options.skip_bad_lines = recipe.data.skip_bad_lines;
   options.verl_reward = recipe.data.verl_reward;
+  if (recipe.reward.command.empty()) {
+    options.check = [&](const data::Item& item) {
+      const bool is_judged = recipe.reward.judge && item.answer.reward == rewards::kJudgeReward;
+      if (!is_judged) rewards::check_reward(item.answer.reward, item.answer.answers, item.answer.params);
+    };
+  }
   std::vector<data::Item> items = data::load_items(recipe.data.train, options);
   const auto longest = static_cast<std::size_t>(data::CodecLimits{}.max_text_bytes);
   for (const data::Item& item : items) {

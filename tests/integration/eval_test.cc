@@ -80,7 +80,7 @@ TEST_F(EvalTest, GoesOnWhereItWasStopped) {
 
   // What a kill leaves behind: a torn line, and lines of items that are asked for no more.
   std::ofstream(path("stopped/predictions.jsonl"), std::ios::app)
-      << R"({"id":"gone","task":"a","length_bin":"64","prompt_tokens":1,"score":1.0,"samples":[]})"
+      << R"({"id":"gone","task":"a","length_bin":"64","prompt_tokens":1,"score":1.0,"samples":[{"response":"a","extracted":"a","score":1.0,"reason":"r","tokens":1,"finish_reason":"stop"}]})"
       << "\n{\"id\": \"i3";
   succeed(arguments("stopped", {"--resume"}));
   EXPECT_EQ(predictions("stopped"), predictions("whole"));
@@ -159,12 +159,51 @@ TEST_F(EvalTest, WhatIsPrintedNeverLandsInAFile) {
 
 TEST_F(EvalTest, RefusesPredictionsThatCannotBe) {
   succeed(arguments("out", {"--limit", "2"}));
-  std::string line = read_file(path("out/predictions.jsonl"));
-  line.replace(line.find("\"tokens\": "), 10, "\"tokens\": -");
-  write("out/predictions.jsonl", line);
-  const CommandResult result = run(arguments("out", {"--limit", "2", "--resume"}));
-  EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.error, HasSubstr("out/predictions.jsonl:1: expected a prediction, got another line: tokens: expected"));
+  const std::string whole = read_file(path("out/predictions.jsonl"));
+  const auto refuse = [&](const std::string& lines, const std::string& says) {
+    write("out/predictions.jsonl", lines);
+    const CommandResult result = run(arguments("out", {"--limit", "2", "--resume"}));
+    EXPECT_EQ(result.exit_code, 2) << says;
+    EXPECT_THAT(result.error, HasSubstr(says));
+    EXPECT_EQ(read_file(path("out/predictions.jsonl")), lines) << "nothing is touched";
+  };
+  const struct {
+    std::string from, to, says;
+  } cases[] = {
+      {"\"tokens\": ", "\"tokens\": -", "tokens: expected"},
+      {"\"score\": 0.0", "\"score\": 1.0", "score: expected the samples' mean 0, got 1"},
+      {"\"samples\": [", "\"samples\": [], \"edited\": [", "samples: expected at least one, got none"},
+  };
+  for (const auto& test : cases) {
+    std::string line = whole;
+    line.replace(line.find(test.from), test.from.size(), test.to);
+    refuse(line, "out/predictions.jsonl:1: expected a prediction, got another line: " + test.says);
+  }
+  fs::remove(path("out/report.json"));
+  refuse(whole, "eval --resume: expected the settings of the run that stopped, got answers without them (out/report.json)");
+}
+
+TEST_F(EvalTest, LinesThatCannotBeScoredAreFoundBeforeAnythingIsAsked) {
+  const std::string items = read_file(path("items.jsonl"));
+  std::string other = items.substr(0, items.find('\n') + 1);
+  other.replace(other.find("\"i0\""), 4, "\"other\"");
+  std::string params = other;
+  other.replace(other.find("sub_em"), 6, "sub_me");
+  params.replace(params.find("sub_em"), 6, "numeric").replace(params.find("\"params\":{"), 10, "\"params\":{\"rel_tol\":7");
+  for (const auto& [line, says] : {std::pair{other, "many.jsonl:13: reward: expected the name of a reward, got \"sub_me\""},
+                                   std::pair{params, "many.jsonl:13: reward numeric: expected params.rel_tol between 0 and 1, got 7"}}) {
+    write("many.jsonl", items + line);
+    const CommandResult result = run(arguments("out"));
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(result.error, HasSubstr(says));
+    EXPECT_FALSE(fs::exists(path("out")));
+    write("run.json", read_file(path("grpo.json")));
+    const CommandResult trained = run({"train", "run.json", "--set", "/data/train=[\"many.jsonl\"]", "--set", "/reward/command=[]"});
+    EXPECT_EQ(trained.exit_code, 2);
+    EXPECT_THAT(trained.error, HasSubstr(says));
+  }
+  succeed(arguments("out", {"--skip-bad-lines", "--limit", "2"}));
+  EXPECT_EQ(report("out").at("bad_lines_skipped").as_integer(), 1);
 }
 
 // Expected numbers by hand: 9 items changed, 8 for the better, so McNemar's p is 2 (1 + 9) / 2^9.
