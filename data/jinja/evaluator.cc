@@ -12,7 +12,7 @@ namespace longbow::data::jinja {
 namespace {
 
 constexpr int kMaxMacroDepth = 100;
-constexpr int kMaxLevels = 4000;  // of blocks and expressions inside each other, through macros too: less than the stack holds
+constexpr int kMaxLevels = 2000;  // of blocks and expressions inside each other, through macros too: 8 MiB of stack hold 3 KiB of each
 constexpr std::size_t kMaxTextBytes = std::size_t{256} << 20;
 
 /// Names of one block; the blocks around it are its parents. A loop's iteration, a macro's call and a captured block have
