@@ -33,8 +33,13 @@ struct Arguments {  // of attention_backward
 class Turns {
  public:
   explicit Turns(std::size_t size) : done_(size) {}
-  void wait(std::int64_t tile, int turn, const std::atomic<bool>& failed) const {
-    while (done_[tile].load(std::memory_order_acquire) != turn && !failed.load(std::memory_order_relaxed)) std::this_thread::yield();
+  /// False when a task failed meanwhile: the turn will not come, and whoever waits may add nothing, since others do at that moment.
+  [[nodiscard]] bool wait(std::int64_t tile, int turn, const std::atomic<bool>& failed) const {
+    while (done_[tile].load(std::memory_order_acquire) != turn) {
+      if (failed.load(std::memory_order_relaxed)) return false;
+      std::this_thread::yield();
+    }
+    return true;
   }
   void finish(std::int64_t tile) { done_[tile].fetch_add(1, std::memory_order_release); }
 
@@ -150,7 +155,7 @@ class Backward {
     std::fill_n(tile.dq, std::int64_t{tile.num_queries} * shape_.head_dim, 0.0f);
 
     const std::int64_t key_turns = std::int64_t{task.key_tile} * shape_.num_kv_heads + kv_head;
-    key_turns_.wait(key_turns, task.key_turn, failed_);
+    if (!key_turns_.wait(key_turns, task.key_turn, failed_)) return;
     const std::int64_t end = std::min(keys.first + keys.count, tile.key_end[tile.num_queries - 1]);
     for (std::int64_t i = tile.key_begin[0] > keys.first ? (tile.key_begin[0] - keys.first) / kKeyBlock : 0;
          keys.first + i * kKeyBlock < end; ++i) {
@@ -159,7 +164,7 @@ class Backward {
     key_turns_.finish(key_turns);
 
     const std::int64_t query_turns = std::int64_t{task.query_tile} * shape_.num_kv_heads + kv_head;
-    query_turns_.wait(query_turns, task.query_turn, failed_);
+    if (!query_turns_.wait(query_turns, task.query_turn, failed_)) return;
     const std::int64_t width = std::int64_t{heads_} * shape_.head_dim;
     for (std::int64_t i = 0; i < rows.count; ++i) {
       float* to = query_row(arguments_.dq, segments_[rows.segment].first_row + rows.first + i, kv_head);
