@@ -48,7 +48,8 @@ void fields(Codec& codec, FieldOf<Codec, SamplingParams> sampling) {
   codec.number_in("top_p", sampling.top_p, 0.0f, 1.0f);
   codec.number_in("top_k", sampling.top_k, 0, kAny32);
   codec.number_in("min_p", sampling.min_p, 0.0f, 1.0f);
-  codec.number_in("max_completion_tokens", sampling.max_completion_tokens, 0, kAny32);
+  codec.number_in("max_completion_tokens", sampling.max_completion_tokens, 0,
+                  static_cast<std::int32_t>(codec.limits().max_completion_tokens));
   codec.tokens("stop_token_ids", sampling.stop_token_ids, kMaxListed);
   codec.number("seed", sampling.seed);
 }

@@ -165,6 +165,10 @@ TEST(Codec, LimitsHold) {
   EXPECT_NE(error_of(group, {.max_prompt_tokens = 3}).find("prompt_tokens: expected at most 3, got 4"), std::string::npos);
   EXPECT_NE(error_of(group, {.max_completion_tokens = 2}).find("expected at most 2, got 3"), std::string::npos);
   EXPECT_NE(error_of(group, {.max_group_size = 2}).find("completions: expected at most 2, got 3"), std::string::npos);
+  Lease lease{9, example_prompt(), 8, {}, 16};
+  lease.sampling.max_completion_tokens = std::numeric_limits<std::int32_t>::max();
+  EXPECT_NE(error_of(encode_message(lease)).find("max_completion_tokens: expected a value in [0, "), std::string::npos)
+      << error_of(encode_message(lease));
   EXPECT_NE(error_of(group, {.max_text_bytes = 5}).find("item_id: expected at most 5, got 6"), std::string::npos);
   EXPECT_THROW(encode_message(Hello{1, std::string(5000, 'x'), 0, ""}), UserError);
 
