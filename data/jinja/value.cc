@@ -8,6 +8,16 @@
 #include "data/jinja/text.h"
 
 namespace longbow::data::jinja {
+namespace {
+
+constexpr int kMaxDepth = 1000;  // as Python's own limit: 8 MiB of stack hold 8 KiB of each
+
+int one_deeper_than(const Value& value) {
+  if (value.depth() >= kMaxDepth) throw Failure(concat("expected lists and mappings at most ", kMaxDepth, " deep, got a deeper one"));
+  return value.depth() + 1;
+}
+
+}  // namespace
 
 const Value* Map::find(std::string_view key) const {
   for (const auto& [name, value] : members) {
@@ -17,6 +27,7 @@ const Value* Map::find(std::string_view key) const {
 }
 
 void Map::set(std::string_view key, Value value) {
+  depth = std::max(depth, one_deeper_than(value));
   for (auto& [name, old] : members) {
     if (name == key) {
       old = std::move(value);
@@ -24,6 +35,22 @@ void Map::set(std::string_view key, Value value) {
     }
   }
   members.emplace_back(std::string(key), std::move(value));
+}
+
+Value::Value(List value) {
+  for (const Value& item : value.items) value.depth = std::max(value.depth, one_deeper_than(item));
+  value_ = std::make_shared<const List>(std::move(value));
+}
+
+Value::Value(Map value) {
+  for (const auto& [key, member] : value.members) value.depth = std::max(value.depth, one_deeper_than(member));
+  value_ = std::make_shared<Map>(std::move(value));
+}
+
+int Value::depth() const {
+  if (const List* list = as_list()) return list->depth;
+  const Map* map = as_map();
+  return map != nullptr ? map->depth : 0;
 }
 
 const List* Value::as_list() const {

@@ -39,12 +39,15 @@ enum class ListKind { list, tuple, generator };
 struct List {
   std::vector<Value> items;
   ListKind kind = ListKind::list;
+  int depth = 1;  // of lists and mappings in each other, this one included; Value knows
 };
 struct Map {
   std::vector<std::pair<std::string, Value>> members;
   bool is_namespace = false;
+  int depth = 1;
 
   const Value* find(std::string_view key) const;
+  /// Throws Failure for a value that is too deep.
   void set(std::string_view key, Value value);
 };
 /// A macro, global function or bound method.
@@ -74,9 +77,10 @@ class Value {
   Value(const char* value) : value_(std::string(value)) {}
   Value(std::string_view value) : value_(std::string(value)) {}
   Value(std::string value) : value_(std::move(value)) {}
-  Value(List value) : value_(std::make_shared<const List>(std::move(value))) {}
+  /// Throw Failure for lists and mappings in each other deeper than what prints, compares and frees them may recurse.
+  Value(List value);
+  Value(Map value);
   Value(std::shared_ptr<const List> value) : value_(std::move(value)) {}
-  Value(Map value) : value_(std::make_shared<Map>(std::move(value))) {}
   Value(Callable value) : value_(std::make_shared<const Callable>(std::move(value))) {}
   Value(Loop value) : value_(std::make_shared<const Loop>(std::move(value))) {}
 
@@ -92,6 +96,8 @@ class Value {
   bool is_none() const { return get<None>() != nullptr; }
   bool is_string() const { return get<std::string>() != nullptr; }
   bool is_number() const { return get<std::int64_t>() != nullptr || get<double>() != nullptr || get<bool>() != nullptr; }
+  /// 0 for what is neither a list nor a mapping.
+  int depth() const;
   const List* as_list() const;
   Map* as_map() const;
   const Callable* as_callable() const;

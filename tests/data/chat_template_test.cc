@@ -81,6 +81,14 @@ TEST(ChatTemplate, HostileTemplatesEndInAnError) {
   for (const std::string& body : {joined + " }}", inner}) {
     EXPECT_NE(error_of("{% macro m() %}" + body + "{% endmacro %}{{ m() }}").find("nested blocks and expressions"), std::string::npos);
   }
+  // Values that each step puts into another: to print, compare or only to free one would recurse as deep.
+  for (const char* step : {"[v.x]", "(v.x, 1)", "{'k': v.x}", "namespace(x=v.x)", "[v.x] + [v.x]", "dict(k=v.x)"}) {
+    const std::string source = concat("{% set v = namespace(x=[]) %}{% for i in range(100000) %}{% set v.x = ", step,
+                                      " %}{% endfor %}{{ v.x }}{{ v.x|tojson }}{{ v.x == v.x }}");
+    EXPECT_EQ(error_of(source), "t, line 1: expected lists and mappings at most 1000 deep, got a deeper one") << step;
+  }
+  EXPECT_EQ(error_of("{% set v = namespace(x=[]) %}{% for i in range(900) %}{% set v.x = [v.x] %}{% endfor %}{{ v.x }}"),
+            "no error, but the text: " + std::string(901, '[') + std::string(901, ']'));
 }
 
 TEST(ChatTemplate, LoadsFromADirectory) {
