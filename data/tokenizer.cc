@@ -1,5 +1,5 @@
 // Encoding and decoding. The sentencepiece library segments plain text; this file splits special tokens off first, as Hugging
-// Face does, and decodes by itself, because transformers and sentencepiece differ on broken bytes (see flush_bytes).
+// Face does, and decodes by itself, because transformers and sentencepiece differ on broken bytes (see end_byte_run).
 #include "data/tokenizer.h"
 
 #include <sentencepiece_processor.h>
@@ -7,9 +7,12 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <optional>
+#include <set>
 #include <unordered_map>
+#include <utility>
 
 #include "core/errors.h"
 #include "core/json.h"
@@ -88,7 +91,13 @@ std::optional<std::string> token_setting(const Json& config, std::string_view ke
 struct Tokenizer::State {
   sentencepiece::SentencePieceProcessor model;
   std::vector<Piece> pieces;
-  std::vector<std::pair<std::string, std::int32_t>> added;  // tokens that text may name; longest first
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  using Added = std::unordered_map<std::string, std::int32_t, TextHash, std::equal_to<>>;
+  Added added;                             // tokens that text may name
+  std::vector<std::size_t> added_lengths;  // theirs, longest first
   std::array<bool, 256> starts_added{};
   std::array<std::int32_t, 256> byte_ids{};
   std::int32_t bos = -1, eos = -1, pad = -1;
@@ -106,7 +115,7 @@ struct Tokenizer::State {
   void encode_whole(std::string_view text, std::vector<std::int32_t>& ids) const;
   void encode_words(std::string_view text, WordPlaces& places, std::vector<std::int32_t>& ids) const;
   void encode_plain(std::string_view text, WordPlaces& places, std::vector<std::int32_t>& ids) const;
-  const std::pair<std::string, std::int32_t>* added_at(std::string_view text, std::size_t at) const;
+  const Added::value_type* added_at(std::string_view text, std::size_t at) const;
 };
 
 void Tokenizer::State::read_pieces() {
@@ -146,8 +155,7 @@ void Tokenizer::State::add(const std::string& content, std::int32_t id, bool spe
   Piece& piece = pieces[static_cast<std::size_t>(id)];
   piece.text = content;
   piece.special = piece.special || special;
-  const auto same = [&](const auto& known) { return known.first == content; };
-  if (std::none_of(added.begin(), added.end(), same)) added.emplace_back(content, id);
+  added.emplace(content, id);
 }
 
 void Tokenizer::State::read_config(const Json& config) {
@@ -188,22 +196,25 @@ void Tokenizer::State::finish_added() {
   for (const std::int32_t id : {bos, eos, pad}) {
     if (id >= 0) add(pieces[static_cast<std::size_t>(id)].text, id, true);
   }
-  std::stable_sort(added.begin(), added.end(), [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
-  for (const auto& [content, id] : added) starts_added[static_cast<unsigned char>(content.front())] = true;
+  std::set<std::size_t, std::greater<>> lengths;
+  for (const auto& [content, id] : added) {
+    lengths.insert(content.size());
+    starts_added[static_cast<unsigned char>(content.front())] = true;
+  }
+  added_lengths.assign(lengths.begin(), lengths.end());
 }
 
 std::int32_t Tokenizer::State::find(std::string_view piece) const {
-  for (const auto& [content, id] : added) {
-    if (content == piece) return id;
-  }
+  if (const auto found = added.find(piece); found != added.end()) return found->second;
   const int id = model.PieceToId(piece);
   return id >= 0 && id < model.GetPieceSize() && model.IdToPiece(id) == piece ? id : -1;
 }
 
-const std::pair<std::string, std::int32_t>* Tokenizer::State::added_at(std::string_view text, std::size_t at) const {
+const Tokenizer::State::Added::value_type* Tokenizer::State::added_at(std::string_view text, std::size_t at) const {
   if (!starts_added[static_cast<unsigned char>(text[at])]) return nullptr;
-  for (const auto& token : added) {
-    if (text.compare(at, token.first.size(), token.first) == 0) return &token;
+  for (const std::size_t length : added_lengths) {
+    if (length > text.size() - at) continue;
+    if (const auto found = added.find(text.substr(at, length)); found != added.end()) return &*found;
   }
   return nullptr;
 }
@@ -300,31 +311,46 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, bool add_bos)
 }
 
 std::string Tokenizer::decode(const std::vector<std::int32_t>& tokens, bool skip_special_tokens) const {
-  std::string text;
-  std::string bytes;  // a run of byte pieces
-  // One U+FFFD for each byte of a run that is not wholly valid, the valid ones included: so does transformers.
-  const auto flush_bytes = [&] {
-    if (is_valid_utf8(bytes)) {
-      text += bytes;
-    } else {
-      for (std::size_t i = 0; i < bytes.size(); ++i) text += kReplacement;
-    }
-    bytes.clear();
-  };
-  for (const std::int32_t id : tokens) {
-    if (id < 0 || id >= vocab_size()) throw UserError(concat("decode: expected token ids in [0, ", vocab_size(), "), got ", id));
-    const Piece& piece = state_->pieces[static_cast<std::size_t>(id)];
-    if (piece.special && skip_special_tokens) continue;
-    if (piece.byte >= 0) {
-      bytes.push_back(static_cast<char>(piece.byte));
-      continue;
-    }
-    flush_bytes();
-    text += piece.text;
+  StreamDecoder decoder(*this, skip_special_tokens);
+  for (const std::int32_t id : tokens) decoder.add(id);
+  return std::move(decoder).finish();
+}
+
+StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens)
+    : tokenizer_(tokenizer), skip_special_tokens_(skip_special_tokens), takes_space_(tokenizer.state_->dummy_prefix) {}
+
+void StreamDecoder::add(std::int32_t token) {
+  const int size = tokenizer_.vocab_size();
+  if (token < 0 || token >= size) throw UserError(concat("decode: expected token ids in [0, ", size, "), got ", token));
+  const Piece& piece = tokenizer_.state_->pieces[static_cast<std::size_t>(token)];
+  if (piece.special && skip_special_tokens_) return;
+  if (piece.byte >= 0) {
+    bytes_.push_back(static_cast<char>(piece.byte));
+    return;
   }
-  flush_bytes();
-  if (state_->dummy_prefix && text.starts_with(' ')) text.erase(0, 1);
-  return text;
+  end_byte_run();
+  append(piece.text);
+}
+
+std::string StreamDecoder::finish() && {
+  end_byte_run();
+  return std::move(text_);
+}
+
+void StreamDecoder::append(std::string_view text) {
+  if (text.empty()) return;
+  if (std::exchange(takes_space_, false) && text.starts_with(' ')) text.remove_prefix(1);
+  text_ += text;
+}
+
+/// One U+FFFD for each byte of a run that is not wholly valid, the valid ones included: so does transformers.
+void StreamDecoder::end_byte_run() {
+  if (is_valid_utf8(bytes_)) {
+    append(bytes_);
+  } else {
+    for (std::size_t i = 0; i < bytes_.size(); ++i) append(kReplacement);
+  }
+  bytes_.clear();
 }
 
 std::int32_t Tokenizer::bos_id() const { return state_->bos; }

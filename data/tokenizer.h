@@ -30,8 +30,34 @@ class Tokenizer {
   std::int32_t piece_id(std::string_view piece) const;
 
  private:
+  friend class StreamDecoder;
   struct State;
   std::unique_ptr<State> state_;
+};
+
+/// Decodes tokens as they come, each once: what is there never changes, and in the end it is what Tokenizer::decode makes of all of them.
+/// Byte pieces wait for the end of their run, for only then is it known whether they are characters.
+class StreamDecoder {
+ public:
+  /// `tokenizer` must outlive this.
+  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens = true);
+
+  /// Throws UserError for an id that is none.
+  void add(std::int32_t token);
+  /// The text so far, without what waits.
+  const std::string& text() const { return text_; }
+  /// The whole text; nothing may be added any more.
+  std::string finish() &&;
+
+ private:
+  void append(std::string_view text);
+  void end_byte_run();
+
+  const Tokenizer& tokenizer_;
+  bool skip_special_tokens_;
+  std::string text_;
+  std::string bytes_;  // the run of byte pieces that waits
+  bool takes_space_;   // the space that the model puts before a text is still to be taken off
 };
 
 struct TokenizerTrainingOptions {

@@ -31,7 +31,6 @@ namespace longbow::tools {
 namespace {
 
 constexpr std::int64_t kPrefillChunk = 512;
-constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
 
 struct GenerateOptions {
   std::string model_dir;
@@ -62,9 +61,8 @@ std::int64_t kv_budget_bytes(std::int64_t mib) {
 /// What a model writes is shown, never obeyed.
 bool steers_terminal(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f; }
 
-/// The length of `text` that can be shown while more may follow: without the beginning of a stop string or of a UTF-8 character
-/// that its end may be.
-std::size_t settled_length(const std::string& text, const std::vector<std::string>& stops) {
+/// The length of `text` that can be shown while more may follow: without the beginning of a stop string that its end may be.
+std::size_t settled_length(std::string_view text, const std::vector<std::string>& stops) {
   std::size_t settled = text.size();
   for (const std::string& stop : stops) {
     for (std::size_t length = std::min(stop.size() - 1, text.size()); length > 0; --length) {
@@ -74,9 +72,6 @@ std::size_t settled_length(const std::string& text, const std::vector<std::strin
       }
     }
   }
-  // Byte pieces of an unfinished character decode to replacement characters, up to three of them.
-  for (int i = 0; i < 3 && std::string_view(text).substr(0, settled).ends_with(kReplacementCharacter); ++i)
-    settled -= kReplacementCharacter.size();
   return settled;
 }
 
@@ -184,7 +179,7 @@ class Generation {
   }
 
   bool on_token(std::span<const std::int32_t> tokens) {
-    if (options_.stream) show(text_of(tokens), false);
+    if (options_.stream) stream(tokens);
     if (options_.stops.empty()) return false;
     // A stop string of n bytes ends in the last n tokens at the latest; a few more cover pieces that print nothing.
     const std::string tail = tokenizer_->decode({tokens.end() - std::min(tokens.size(), longest_stop_ + 8), tokens.end()});
@@ -194,17 +189,26 @@ class Generation {
 
   /// The completion's text, which ends before the first stop string.
   std::string text_of(std::span<const std::int32_t> tokens) const {
-    std::string text = tokenizer_->decode({tokens.begin(), tokens.end()});
+    return before_stop(tokenizer_->decode({tokens.begin(), tokens.end()}));
+  }
+
+  std::string before_stop(std::string text) const {
     for (const std::string& stop : options_.stops) text.resize(std::min(text.size(), text.find(stop)));
     return text;
   }
 
-  void show(const std::string& text, bool complete) {
-    const std::size_t until = complete ? text.size() : settled_length(text, options_.stops);
-    if (until <= shown_bytes_) return;
-    for (const char c : text.substr(shown_bytes_, until - shown_bytes_)) out_ << (steers_terminal(c) ? ' ' : c);
+  /// Shows what is new in the only completion's text. No stop string begins in what is shown already.
+  void stream(std::span<const std::int32_t> tokens) {
+    if (!decoder_) decoder_.emplace(*tokenizer_);
+    for (; streamed_tokens_ < tokens.size(); ++streamed_tokens_) decoder_->add(tokens[streamed_tokens_]);
+    const std::string rest = decoder_->text().substr(shown_bytes_), text = before_stop(rest);
+    show(std::string_view(text).substr(0, text.size() < rest.size() ? text.size() : settled_length(text, options_.stops)));
+  }
+
+  void show(std::string_view text) {
+    for (const char c : text) out_ << (steers_terminal(c) ? ' ' : c);
     out_ << std::flush;
-    shown_bytes_ = until;
+    shown_bytes_ += text.size();
   }
 
   void step() {
@@ -249,7 +253,8 @@ class Generation {
 
   void finish_stream(const rollout::FinishedGroup& finished) {
     const data::Completion& completion = finished.group.completions.front();
-    show(text_of(completion.tokens), true);
+    const std::string text = text_of(completion.tokens);
+    show(std::string_view(text).substr(std::min(shown_bytes_, text.size())));
     out_ << "\n" << std::flush;
     const auto rate = [](std::size_t tokens, double ms) {
       std::ostringstream text;
@@ -272,6 +277,8 @@ class Generation {
   std::optional<data::ChatTemplate> chat_template_;
   data::SamplingParams sampling_;
   std::size_t longest_stop_ = 0;
+  std::optional<data::StreamDecoder> decoder_;  // of the completion that is streamed
+  std::size_t streamed_tokens_ = 0;
   std::size_t shown_bytes_ = 0;
   std::uint64_t next_prompt_ = 0;
   std::uint64_t next_answer_ = 0;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 
@@ -111,6 +113,56 @@ TEST(Tokenizer, BrokenByteRunsBecomeReplacementCharacters) {
   EXPECT_EQ(tokenizer.decode({byte0 + 0xED, byte0 + 0xA0, byte0 + 0x80}), "\uFFFD\uFFFD\uFFFD");  // a surrogate
   EXPECT_THROW(tokenizer.decode({360}), UserError);
   EXPECT_THROW(tokenizer.decode({-1}), UserError);
+}
+
+// What is shown while a text grows must be the beginning of what it becomes: runs of byte pieces, broken ones too, special tokens.
+TEST(Tokenizer, AStreamIsTheTextFromItsBeginning) {
+  const Tokenizer tokenizer(trained());
+  const std::int32_t byte0 = tokenizer.piece_id("<0x00>");
+  Rng rng(7, {stable_hash("stream")});
+  for (int i = 0; i < 300; ++i) {
+    std::vector<std::int32_t> tokens;
+    for (std::uint64_t k = rng.below(40); k > 0; --k) {
+      if (rng.below(3) == 0) {
+        for (const unsigned char byte : std::string("\u65e5\u672c")) tokens.push_back(byte0 + byte);
+        if (rng.below(4) == 0) tokens.pop_back();
+      } else {
+        tokens.push_back(static_cast<std::int32_t>(rng.below(360)));
+      }
+    }
+    StreamDecoder decoder(tokenizer);
+    std::string before;
+    const std::string whole = tokenizer.decode(tokens);
+    for (const std::int32_t token : tokens) {
+      decoder.add(token);
+      EXPECT_TRUE(decoder.text().starts_with(before) && whole.starts_with(decoder.text())) << i;
+      before = decoder.text();
+    }
+    EXPECT_EQ(std::move(decoder).finish(), whole);
+  }
+  StreamDecoder decoder(tokenizer);
+  for (const std::int32_t token : tokenizer.encode("the river")) decoder.add(token);
+  EXPECT_EQ(decoder.text(), "the river") << "nothing waits without need";
+}
+
+// Each was compared with all before it: a million tokens took an hour.
+TEST(Tokenizer, ManyAddedTokensAreReadAndFoundInTime) {
+  const std::string dir = folder("many");
+  fs::create_directories(dir);
+  fs::copy(trained() + "/tokenizer.model", dir + "/tokenizer.model");
+  constexpr int kMany = 100'000;
+  std::string tokens;
+  for (int i = 0; i < kMany; ++i)
+    tokens += concat(i > 0 ? "," : "", "\"", 360 + i, "\":{\"content\":\"<|extra ", 1'000'000 + i, "|>\",\"special\":true}");
+  std::ofstream(dir + "/tokenizer_config.json") << "{\"added_tokens_decoder\":{" << tokens << "}}";
+  const std::clock_t start = std::clock();
+  const Tokenizer tokenizer(dir);
+  std::string text;
+  for (int i = 0; i < 2000; ++i) text += "<|extra 1099999|> < the";
+  const std::vector<std::int32_t> ids = tokenizer.encode(text);
+  EXPECT_LT(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, 5);
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), 360 + kMany - 1), 2000);
+  EXPECT_EQ(tokenizer.decode(ids, false), text);
 }
 
 TEST(Tokenizer, TrainingIsDeterministicWhateverTheThreads) {

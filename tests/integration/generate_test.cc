@@ -57,6 +57,28 @@ TEST_F(GenerateTest, AStopStringEndsTheTextBeforeIt) {
   EXPECT_LT(cut.at("tokens").size(), whole.at("tokens").size());
 }
 
+// An untrained model writes mostly byte pieces: characters cut between tokens, and bytes that are none.
+TEST_F(GenerateTest, ATerminalShowsTheSameText) {
+  const std::vector<std::string> command = {LONGBOW_BINARY_DIR "/longbow", "generate", "--model", model(), "--prompt", "the quick brown",
+                                            "--max-completion-tokens",     "200"};
+  for (const std::vector<std::string>& more : {std::vector<std::string>{"--seed", "1"}, {"--seed", "2", "--stop", "\uFFFDx"}}) {
+    std::vector<std::string> as_json(command.begin() + 1, command.end());
+    as_json.insert(as_json.end(), more.begin(), more.end());
+    std::string text = only_line(succeed(as_json)).at("completions").as_array()[0].at("text").as_string();
+    for (char& c : text) {
+      if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f) c = ' ';
+    }
+    std::vector<std::string> on_terminal = {"python3", "-c",
+                                            "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"};
+    on_terminal.insert(on_terminal.end(), command.begin(), command.end());
+    on_terminal.insert(on_terminal.end(), more.begin(), more.end());
+    CommandResult shown = finish(*start_program(on_terminal));
+    std::erase(shown.output, '\r');  // of a terminal's line ends
+    EXPECT_EQ(shown.exit_code, 0) << shown.error;
+    EXPECT_THAT(shown.output, testing::StartsWith(text + "\n"));
+  }
+}
+
 TEST_F(GenerateTest, GreedyLogprobsAreThoseOfLogprobs) {
   write("prompt.jsonl", R"({"tokens": [5, 9, 200, 31]})");
   const Json answer = only_line(
@@ -125,6 +147,7 @@ TEST_F(GenerateTest, BadInputIsOneLineAndExitCodeTwo) {
       succeed({"generate", "--model", model(), "--prompts", "bad.jsonl", "--max-completion-tokens", "4", "--skip-bad-lines"});
   EXPECT_EQ(std::count(skipped.output.begin(), skipped.output.end(), '\n'), 2);
   EXPECT_THAT(skipped.error, HasSubstr("bad.jsonl:2"));
+  EXPECT_THAT(skipped.error, HasSubstr("warning: skipped 1 bad lines\n"));
 }
 
 }  // namespace
