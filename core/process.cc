@@ -144,7 +144,8 @@ ChildProcess::ChildProcess(std::vector<std::string> argv, ProcessOptions options
   const ChildPlan plan{argv_pointers.data(),
                        environment_pointers.data(),
                        options_.folder.c_str(),
-                       {chosen(options_.input, input.read), chosen(options_.output, output.write), chosen(options_.error, error.write)},
+                       {chosen(options_.input, input.read), chosen(options_.output, output.write),
+                        options_.error_descriptor >= 0 ? options_.error_descriptor : chosen(options_.error, error.write)},
                        report.write,
                        ::getpid()};
   pid_ = ::fork();

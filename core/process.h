@@ -17,6 +17,7 @@ struct ProcessOptions {
   Stream input = Stream::null;
   Stream output = Stream::inherit;
   Stream error = Stream::inherit;
+  int error_descriptor = -1;  // instead of `error`: what becomes the error stream; it stays the caller's
   std::vector<std::pair<std::string, std::string>> environment = {};  // added to this process's own
   std::string folder = {};                                            // to start in; empty: this process's
   std::size_t max_buffered_bytes = std::size_t{64} << 20;             // of output not yet read; beyond it read_line and write throw

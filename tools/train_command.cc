@@ -8,6 +8,7 @@
 #include "core/errors.h"
 #include "core/interrupt.h"
 #include "core/log.h"
+#include "core/log_relay.h"
 #include "core/process.h"
 #include "tools/commands.h"
 #include "tools/recipe_options.h"
@@ -51,12 +52,16 @@ class LocalWorkers {
   };
 
   void start_one(std::size_t i) {
+    ProcessOptions options;
+    options.error_descriptor = messages_.descriptor();
     workers_[i].process = std::make_unique<ChildProcess>(
-        std::vector<std::string>{"/proc/self/exe", "rollout", recipe_path_, "--connect", endpoint_, "--worker-id", concat("worker-", i)});
+        std::vector<std::string>{"/proc/self/exe", "rollout", recipe_path_, "--connect", endpoint_, "--worker-id", concat("worker-", i)},
+        options);
   }
 
   std::string recipe_path_;
   std::string endpoint_;
+  LogRelay messages_;  // outlives those who write to it
   std::vector<Worker> workers_;
 };
 

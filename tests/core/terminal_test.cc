@@ -10,6 +10,8 @@
 #include "core/clock.h"
 #include "core/interrupt.h"
 #include "core/log.h"
+#include "core/log_relay.h"
+#include "core/process.h"
 #include "core/progress.h"
 
 namespace longbow {
@@ -58,6 +60,33 @@ TEST(Log, TheStatusLineStaysBelow) {
   set_status_line("");
   set_status_line("");
   EXPECT_EQ(GetCapturedStderr(), "\r50%\x1b[K\r\x1b[Kone\n50%\r\x1b[K");
+}
+
+TEST(Log, ChildrensLinesStandAboveTheStatusLine) {
+  CaptureStderr();
+  {
+    LogRelay relay;
+    ProcessOptions options;
+    options.error_descriptor = relay.descriptor();
+    set_status_line("50%");
+    ChildProcess first({"sh", "-c", "echo 'a\tline' >&2; printf 'a last one' >&2"}, options);
+    EXPECT_TRUE(first.wait(20));
+    ChildProcess lingers({"sh", "-c", "sleep 30 & wait"}, options);  // nobody waits for it
+  }
+  set_status_line("");
+  EXPECT_EQ(GetCapturedStderr(), "\r50%\x1b[K\r\x1b[Ka line\n50%\r\x1b[Ka last one\n50%\r\x1b[K");
+}
+
+TEST(Log, ALineWithoutEndIsShownInPieces) {
+  CaptureStderr();
+  {
+    LogRelay relay;
+    ProcessOptions options;
+    options.error_descriptor = relay.descriptor();
+    ChildProcess child({"sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x >&2"}, options);
+    EXPECT_TRUE(child.wait(20));
+  }
+  EXPECT_EQ(GetCapturedStderr(), std::string(65536, 'x') + "\n" + std::string(100000 - 65536, 'x') + "\n");
 }
 
 TEST(Progress, TheLineTellsShareRateAndRest) {
