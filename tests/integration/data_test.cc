@@ -76,6 +76,20 @@ TEST_F(DataCommand, ReportIsOnePageWithEveryPart) {
   EXPECT_THAT(html, HasSubstr("<mark>" + content.substr(start, end - start) + "</mark>"));
 }
 
+// Answers of MultiNeedle begin with capitals and digits, the widest there are: 17 of them ran over the card's edge.
+TEST_F(DataCommand, LabelsOfTheReportStayInTheirCards) {
+  succeed(
+      {"data", "build", "recipe.json", "--out", "set", "--set", R"(/tasks=[{"task": "multi_needle", "count": 20, "max_tokens": 1500}])"});
+  const std::string html = read_file(path("set/report.html"));
+  int labels = 0;
+  for (std::size_t at = 0; (at = html.find("…</text>", at)) != std::string::npos; ++at, ++labels) {
+    const std::string label = html.substr(html.rfind('>', at) + 1, at - html.rfind('>', at) - 1);
+    EXPECT_GE(label.size(), 9u) << label;
+    EXPECT_LE(label.size(), 14u) << label;
+  }
+  EXPECT_EQ(labels, 10);
+}
+
 TEST_F(DataCommand, ChecksFilesFromElsewhere) {
   fs::create_directories(path("other"));
   std::string items;
