@@ -102,6 +102,12 @@ function(longbow_command folder)
   execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} rev-parse --short HEAD OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
   if(NOT commit)
     set(commit unknown)
+  else()  # a new commit configures again, so that --version names what was built
+    execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} rev-parse --git-path logs/HEAD OUTPUT_VARIABLE log OUTPUT_STRIP_TRAILING_WHITESPACE)
+    cmake_path(ABSOLUTE_PATH log BASE_DIRECTORY ${PROJECT_SOURCE_DIR})
+    if(EXISTS ${log})
+      set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${log})
+    endif()
   endif()
   set_source_files_properties(${PROJECT_SOURCE_DIR}/${folder}/version.cc PROPERTIES COMPILE_DEFINITIONS
     "LONGBOW_VERSION=\"${PROJECT_VERSION}\";LONGBOW_COMMIT=\"${commit}\";LONGBOW_LIBTORCH_VERSION=\"${longbow_libtorch_version}\"")
