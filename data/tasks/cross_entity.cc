@@ -67,7 +67,7 @@ class CrossEntityBuilder final : public TaskBuilder {
   }
 
   std::string_view family() const override { return "multi_evidence"; }
-  int version() const override { return 1; }
+  int version() const override { return 2; }
   Json resolved() const override { return config_to_json(config_); }
   bool takes_questions() const override { return true; }
 
@@ -79,7 +79,7 @@ class CrossEntityBuilder final : public TaskBuilder {
     const CrossTheme& theme = cross_themes()[question.theme];
     const Naming& asked = theme.kinds[question.kind];
     const std::vector<std::string> names = draw_names(rng, count + config_.num_decoys);
-    std::vector<CrossEntity> peers = draw_stated(rng, theme, drawn.derived);
+    std::vector<CrossEntity> peers = draw_stated(rng, theme, drawn.derived, cross_window(theme, count, question.ask));
     for (std::size_t i = 0; i < peers.size(); ++i) peers[i].name = asked.answer(names[i]);
 
     Draft draft;
@@ -140,7 +140,7 @@ class CrossEntityBuilder final : public TaskBuilder {
   std::vector<std::size_t> themes_for(std::int64_t count) const {
     std::vector<std::size_t> themes;
     for (int i = 0; i < config_.num_themes; ++i) {
-      if (cross_window(cross_themes()[i], count) > 0) themes.push_back(i);
+      if (cross_window(cross_themes()[i], count, CrossQuestion::Ask::rank) > 0) themes.push_back(i);
     }
     return themes;
   }
@@ -152,9 +152,13 @@ class CrossEntityBuilder final : public TaskBuilder {
     question.theme = rng.pick(themes_for(count));
     const CrossTheme& theme = cross_themes()[question.theme];
     question.kind = rng.below(theme.kinds.size());
-    const std::int64_t window = cross_window(theme, count);
+    const Operation operation = rng.pick(operations_);
+    question.ask = operation == Operation::count ? (rng.below(2) == 0 ? Ask::more : Ask::less)
+                   : operation == Operation::sum ? Ask::sum
+                                                 : Ask::rank;
+    const std::int64_t window = cross_window(theme, count, question.ask);
     const std::int64_t low = rng.between(theme.derived_low, theme.derived_high - window), middle = low + window / 2;
-    switch (const Operation operation = rng.pick(operations_); operation) {
+    switch (operation) {
       case Operation::count: {
         // The number asked about says nothing of the count: both halves of the window are there for any.
         const std::int64_t above = rng.between(1, count - 1);
@@ -163,14 +167,12 @@ class CrossEntityBuilder final : public TaskBuilder {
         drawn.derived.insert(drawn.derived.end(), below.begin(), below.end());
         rng.shuffle(drawn.derived);
         drawn.is_count = true;
-        question.ask = rng.below(2) == 0 ? Ask::more : Ask::less;
         question.threshold = middle;
         drawn.number = question.ask == Ask::more ? above : count - above;
         return drawn;
       }
       case Operation::sum: {
         const std::int64_t spread = count * (count - 1) / 2;  // all different
-        question.ask = Ask::sum;
         drawn.number = rng.between(count * low + spread, count * (low + window) - spread);
         drawn.derived = draw_with_sum(rng, low, low + window, count, drawn.number);
         return drawn;
@@ -179,7 +181,6 @@ class CrossEntityBuilder final : public TaskBuilder {
         const int last = static_cast<int>(std::min<std::int64_t>(kLastCrossRank, count - 1));
         const int place = operation == Operation::rank ? static_cast<int>(rng.between(2, last)) : 1;
         const bool from_top = operation == Operation::most || (operation == Operation::rank && rng.below(2) == 0);
-        question.ask = Ask::rank;
         question.rank = from_top ? place : -place;
         drawn.derived = draw_different(rng, low, low + window, count);
         std::vector<std::size_t> order(drawn.derived.size());
@@ -192,17 +193,18 @@ class CrossEntityBuilder final : public TaskBuilder {
   }
 
   // Stated numbers that put the peers in the same order, one that has nothing to do with the differences: any two are further
-  // apart than differences are.
-  static std::vector<CrossEntity> draw_stated(Rng& rng, const CrossTheme& theme, const std::vector<std::int64_t>& derived) {
+  // apart than differences are. Every second of twice as many draws: neighbours are seldom as near as may be, where a difference shows.
+  static std::vector<CrossEntity> draw_stated(Rng& rng, const CrossTheme& theme, const std::vector<std::int64_t>& derived,
+                                              std::int64_t window) {
     const auto count = static_cast<std::int64_t>(derived.size());
-    const std::int64_t step = cross_window(theme, count) + 1;
-    std::vector<std::int64_t> offsets(derived.size());
+    const std::int64_t step = window + 1;
+    std::vector<std::int64_t> offsets(2 * derived.size() + 1);
     for (std::int64_t& offset : offsets) offset = rng.between(0, theme.high - theme.low - (count - 1) * step);
     std::sort(offsets.begin(), offsets.end());
     const bool first_is_free = rng.below(2) == 0;
     std::vector<CrossEntity> entities(derived.size());
     for (std::size_t i = 0; i < entities.size(); ++i) {
-      const std::int64_t stated = theme.low + offsets[i] + static_cast<std::int64_t>(i) * step;
+      const std::int64_t stated = theme.low + offsets[2 * i + 1] + static_cast<std::int64_t>(i) * step;
       entities[i].first = first_is_free ? stated : stated + theme.derived_high - derived[i];
       entities[i].second = entities[i].first + derived[i];
     }

@@ -49,7 +49,7 @@ struct CrossTheme {
   std::vector<const char*> first;   // '@' subject, {} number
   std::vector<const char*> second;  // the same; the second number is the larger
   std::vector<const char*> intro;   // '@' subject
-  std::vector<const char*> noise;   // '@' subject, {} a number of the same sort
+  std::vector<const char*> noise;   // '@' subject, {} a number of the same sort, any that the theme's first and second may be
   std::int64_t low, high;           // of the smaller number
   std::int64_t derived_low, derived_high;
   const char* highest;  // "oldest"
@@ -61,10 +61,6 @@ struct CrossTheme {
 };
 const std::vector<CrossTheme>& cross_themes();
 
-/// Differences drawn for `num_entities` peers lie in a window this wide: so narrow that whoever is ahead by one stated number is
-/// ahead by the other too, which leaves the order of the differences independent of both. Even; 0 where the theme has no room.
-std::int64_t cross_window(const CrossTheme& theme, std::int64_t num_entities);
-
 /// What a question asks of the entities of one kind.
 struct CrossQuestion {
   enum class Ask { rank, more, less, sum };
@@ -75,6 +71,11 @@ struct CrossQuestion {
   std::int64_t threshold = 0;  // of more and less
 };
 inline constexpr int kLastCrossRank = 4;
+
+/// Differences drawn for `num_entities` peers lie in a window this wide: so narrow that whoever is ahead by one stated number is
+/// ahead by the other too, and that how far apart such numbers lie hardly shows a difference; narrowest where its rank is asked for. Even;
+/// 0 where the theme has no room, whatever is asked.
+std::int64_t cross_window(const CrossTheme& theme, std::int64_t num_entities, CrossQuestion::Ask ask);
 /// Wordings that a question has.
 std::size_t num_cross_wordings(const CrossQuestion& question);
 /// In words; the threshold, which is the pattern's one blank, is left open.

@@ -16,10 +16,14 @@ std::string rank_phrase(const CrossTheme& theme, int rank) {
 
 }  // namespace
 
-std::int64_t cross_window(const CrossTheme& theme, std::int64_t num_entities) {
-  const std::int64_t range = theme.high - theme.low;
-  const std::int64_t window = std::min(theme.derived_high - theme.derived_low, range / (2 * num_entities)) / 2 * 2;
-  return window >= 2 * num_entities ? window : 0;  // half of it must hold everyone, no two level
+std::int64_t cross_window(const CrossTheme& theme, std::int64_t num_entities, CrossQuestion::Ask ask) {
+  constexpr std::int64_t kRoom = 2, kSpacing = 16;  // windows a peer that the range must have, and preferably has
+  const std::int64_t range = theme.high - theme.low, halves = 2 * num_entities;
+  const std::int64_t widest = std::min(theme.derived_high - theme.derived_low, range / (kRoom * num_entities)) / 2 * 2;
+  if (widest < halves) return 0;
+  // Half of a count's or sum's must hold everyone, no two level; a rank's holds everyone.
+  const std::int64_t narrowest = ask == CrossQuestion::Ask::rank ? (num_entities + 3) / 2 * 2 : halves;
+  return std::clamp(range / (kSpacing * num_entities) / 2 * 2, narrowest, widest);
 }
 
 std::size_t num_cross_wordings(const CrossQuestion& question) {

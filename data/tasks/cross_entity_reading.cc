@@ -164,11 +164,26 @@ std::vector<std::string> solve(const CrossQuestion& question, const std::vector<
   return answers;
 }
 
-// What one would say who takes the stated numbers for what is asked.
+// What one would say who takes a stated number for what is asked.
 std::string ranked_by(const CrossQuestion& question, std::vector<CrossEntity> entities, std::int64_t CrossEntity::*number) {
   if (question.ask != CrossQuestion::Ask::rank || entities.size() < static_cast<std::size_t>(std::abs(question.rank))) return "";
   std::sort(entities.begin(), entities.end(), [&](const CrossEntity& a, const CrossEntity& b) { return a.*number > b.*number; });
   return entities[question.rank > 0 ? question.rank - 1 : entities.size() + question.rank].name;
+}
+
+// The same of one who never looks at the other number, but at how far each stands off an even row of this one: a large difference moves a
+// second number up, and a first number down.
+std::string ranked_by_spacing(const CrossQuestion& question, std::vector<CrossEntity> entities, std::int64_t CrossEntity::*number) {
+  std::sort(entities.begin(), entities.end(), [&](const CrossEntity& a, const CrossEntity& b) { return a.*number < b.*number; });
+  const auto steps = static_cast<std::int64_t>(entities.size()) - 1;
+  const std::int64_t lowest = entities.empty() ? 0 : entities.front().*number,
+                     range = entities.empty() ? 0 : entities.back().*number - lowest;
+  std::vector<CrossEntity> moved = entities;
+  for (std::int64_t i = 0; i <= steps; ++i) {
+    const std::int64_t off_row = (entities[i].*number - lowest) * steps - range * i;
+    moved[i].second = number == &CrossEntity::second ? off_row : -off_row;
+  }
+  return ranked_by(question, std::move(moved), &CrossEntity::second);
 }
 
 // The entities as the gold chain gives them: "Kessel Bridge: 1931 - 1902 = 29.".
@@ -231,7 +246,9 @@ Reading read_cross_entity(const Item& item, const Corpus&) {
   reading.guesses = cross_guesses(*question, entities, shown);
   reading.answers = solve(*question, entities);
   reading.gold_chain = cross_chain(*question, entities);
-  reading.shortcuts = {ranked_by(*question, entities, &CrossEntity::first), ranked_by(*question, entities, &CrossEntity::second)};
+  for (const auto number : {&CrossEntity::first, &CrossEntity::second}) reading.shortcuts.push_back(ranked_by(*question, entities, number));
+  for (const auto number : {&CrossEntity::first, &CrossEntity::second})
+    reading.shortcuts.push_back(ranked_by_spacing(*question, entities, number));
   for (const CrossEntity& entity : entities) {
     if (shown.count(std::to_string(entity.derived())) > 0) reading.problem = concat("the text states what sets ", entity.name, " apart");
   }

@@ -176,9 +176,10 @@ const std::vector<std::string>& item_bot_names() {
 }
 
 std::vector<std::string> task_bot_names(std::string_view task) {
-  if (task == "cross_entity") return {"by_first_number", "by_second_number"};  // as if a stated number were the one asked for
-  if (task == "fuzzy_needle") return {"lone_kind"};                            // whoever's thing is the only one of its kind
-  if (task == "long_doc_qa") return {"first_tie", "last_tie"};                 // whatever place the asked person's page names first or last
+  // As if a stated number were the one asked for; as if it told that by where it stands among the others.
+  if (task == "cross_entity") return {"by_first_number", "by_second_number", "by_first_spacing", "by_second_spacing"};
+  if (task == "fuzzy_needle") return {"lone_kind"};             // whoever's thing is the only one of its kind
+  if (task == "long_doc_qa") return {"first_tie", "last_tie"};  // whatever place the asked person's page names first or last
   if (task == "multi_query") return query_bot_names();
   // The nearest thing of the last kind; a walk along any links; where the most, or the fewest, of such walks end.
   if (task == "web_search") return {"last_hop", "any_link", "most_walks", "fewest_walks"};

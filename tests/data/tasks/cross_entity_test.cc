@@ -33,8 +33,10 @@ Reading read(const std::string& context, const std::string& question, std::vecto
 // Aaron took 30 years, Baum 10, Callas 20; a tunnel took 50.
 const std::string kBridges =
     "Work on the Aaron Bridge began in 1800. A stone. The Baum Bridge is made of grey stone. In 1910 the bridge was finished. In 1700 the "
-    "first stone of the Callas Bridge was laid. The bridge was repainted in 1699. Engineers still admire the Aaron Bridge. It was opened "
-    "in 1830. Digging for the Damon Tunnel started in 1750. The Damon Tunnel was opened in 1800. The Baum Bridge was repainted in 1905. "
+    "first stone of the Callas Bridge was laid. The church nearest to the bridge dates from 1699. Engineers still admire the Aaron Bridge. "
+    "It was opened "
+    "in 1830. Digging for the Damon Tunnel started in 1750. The Damon Tunnel was opened in 1800. An inn of 1905 is still in use beside the "
+    "Baum Bridge. "
     "Work on it began in 1900. The ribbon of the Callas Bridge was cut in 1720.";
 
 TEST(ReadCrossEntity, ComparesWhatNoPageStates) {
@@ -67,9 +69,9 @@ TEST(ReadCrossEntity, EvidenceIsTheWholePageAndTheChainIsInOrderOfNames) {
   for (const EvidenceSpan& span : reading.evidence) pages.push_back(kBridges.substr(span.start, span.end - span.start));
   EXPECT_THAT(pages,
               ElementsAre("Work on the Aaron Bridge began in 1800.", "Engineers still admire the Aaron Bridge. It was opened in 1830.",
-                          "The Baum Bridge was repainted in 1905. Work on it began in 1900.",
+                          "An inn of 1905 is still in use beside the Baum Bridge. Work on it began in 1900.",
                           "The Baum Bridge is made of grey stone. In 1910 the bridge was finished.",
-                          "In 1700 the first stone of the Callas Bridge was laid. The bridge was repainted in 1699.",
+                          "In 1700 the first stone of the Callas Bridge was laid. The church nearest to the bridge dates from 1699.",
                           "The ribbon of the Callas Bridge was cut in 1720."));
   EXPECT_THAT(reading.guesses, ElementsAre("Aaron Bridge", "Baum Bridge", "Callas Bridge"));
   EXPECT_EQ(read("", question, reading.gold_chain).oracle_answer, "Callas Bridge");
@@ -147,7 +149,7 @@ struct Built {
   Reading reading;
 };
 std::vector<Built> build(const std::string& knobs, int draws) {
-  const auto builder = builder_of(R"({"task":"cross_entity","max_tokens":1024)" + knobs + "}");
+  const auto builder = builder_of(R"({"task":"cross_entity")" + knobs + "}");
   std::vector<Built> built;
   for (int index = 0; index < draws; ++index) {
     if (auto item = builder->build(3, index, count_quarter_bytes)) {
@@ -186,6 +188,20 @@ TEST(CrossEntity, StatedNumbersSayNothingAboutTheRank) {
   }
   EXPECT_LT(chi_square(first, 6), 20.5);  // 5 degrees of freedom, p = 0.001; the seed is fixed
   EXPECT_LT(chi_square(second, 6), 20.5);
+}
+
+TEST(CrossEntity, OneStatedNumberDoesNotTellTheRankByWhereItStandsAmongTheOthers) {
+  for (const int peers : {4, 8, 10}) {
+    std::vector<int> right(4, 0);
+    const std::vector<Built> built =
+        build(concat(R"(,"max_tokens":1300,"num_entities":)", peers, R"(,"operations":["most","least"])"), 1000);
+    for (const Built& one : built) {
+      ASSERT_EQ(one.reading.shortcuts.size(), right.size());
+      for (std::size_t bot = 0; bot < right.size(); ++bot) right[bot] += one.reading.shortcuts[bot] == one.item.answer.answers[0];
+    }
+    const double allowed = (1.0 / peers + 0.03) * static_cast<double>(built.size());
+    for (std::size_t bot = 0; bot < right.size(); ++bot) EXPECT_LT(right[bot], allowed) << "bot " << bot << " among " << peers;
+  }
 }
 
 TEST(CrossEntity, CountsAreEvenWhateverTheNumberAskedAbout) {
