@@ -13,7 +13,6 @@ namespace {
 
 constexpr int kMaxMacroDepth = 100;
 constexpr int kMaxLevels = 2000;  // of blocks and expressions inside each other, through macros too: 8 MiB of stack hold 3 KiB of each
-constexpr std::size_t kMaxTextBytes = std::size_t{256} << 20;
 
 /// Names of one block; the blocks around it are its parents. A loop's iteration, a macro's call and a captured block have
 /// their own, `if` has not: so does Jinja.
@@ -64,7 +63,7 @@ class Evaluator {
   }
 
   void write(std::string_view text) {
-    if (text_.size() + text.size() > kMaxTextBytes) throw Failure(concat("expected at most ", kMaxTextBytes, " bytes of text"));
+    check_text_size(text_.size() + text.size());
     text_ += text;
   }
 

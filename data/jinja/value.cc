@@ -12,12 +12,18 @@ namespace {
 
 constexpr int kMaxDepth = 1000;  // as Python's own limit: 8 MiB of stack hold 8 KiB of each
 
+constexpr std::size_t kMaxElements = std::size_t{1} << 20;  // of a list; each step may double what it has
+
 int one_deeper_than(const Value& value) {
   if (value.depth() >= kMaxDepth) throw Failure(concat("expected lists and mappings at most ", kMaxDepth, " deep, got a deeper one"));
   return value.depth() + 1;
 }
 
 }  // namespace
+
+void check_text_size(std::size_t bytes) {
+  if (bytes > kMaxTextBytes) throw Failure(concat("expected at most ", kMaxTextBytes, " bytes of text, got more"));
+}
 
 const Value* Map::find(std::string_view key) const {
   for (const auto& [name, value] : members) {
@@ -38,6 +44,7 @@ void Map::set(std::string_view key, Value value) {
 }
 
 Value::Value(List value) {
+  if (value.items.size() > kMaxElements) throw Failure(concat("expected at most ", kMaxElements, " elements, got ", value.items.size()));
   for (const Value& item : value.items) value.depth = std::max(value.depth, one_deeper_than(item));
   value_ = std::make_shared<const List>(std::move(value));
 }

@@ -30,6 +30,11 @@ class Failure : public std::runtime_error {
 class Value;
 struct Arguments;
 
+/// Of one string, of a value that is printed, and of all that a template writes: each step may double what it has.
+inline constexpr std::size_t kMaxTextBytes = std::size_t{64} << 20;
+/// Throws Failure beyond it.
+void check_text_size(std::size_t bytes);
+
 /// A name, member or element that is not there: prints as nothing, is false, and fails when it is used in any other way.
 struct Undefined {
   std::string what;
@@ -76,7 +81,7 @@ class Value {
   Value(double value) : value_(value) {}
   Value(const char* value) : value_(std::string(value)) {}
   Value(std::string_view value) : value_(std::string(value)) {}
-  Value(std::string value) : value_(std::move(value)) {}
+  Value(std::string value) : value_(std::move(value)) { check_text_size(std::get<std::string>(value_).size()); }
   /// Throw Failure for lists and mappings in each other deeper than what prints, compares and frees them may recurse.
   Value(List value);
   Value(Map value);

@@ -120,6 +120,7 @@ class JsonText {
       if (i > 0) out += options_.item_separator + new_line(depth + 1);
       out += parts[i];
     }
+    check_text_size(out.size());
     return out + new_line(depth) + close;
   }
 
@@ -134,12 +135,18 @@ std::string repr(const Value& value) {
   std::string out;
   if (const List* list = value.as_list()) {
     if (list->kind == ListKind::generator) throw Failure("cannot print a generator: pass it through the filter list first");
-    for (const Value& item : list->items) out += (out.empty() ? "" : ", ") + repr(item);
+    for (const Value& item : list->items) {
+      out += (out.empty() ? "" : ", ") + repr(item);
+      check_text_size(out.size());
+    }
     if (list->kind == ListKind::list) return '[' + out + ']';
     return '(' + out + (list->items.size() == 1 ? ",)" : ")");
   }
   if (const Map* map = value.as_map(); map != nullptr && !map->is_namespace) {
-    for (const auto& [key, member] : map->members) out += (out.empty() ? "" : ", ") + string_repr(key) + ": " + repr(member);
+    for (const auto& [key, member] : map->members) {
+      out += (out.empty() ? "" : ", ") + string_repr(key) + ": " + repr(member);
+      check_text_size(out.size());
+    }
     return '{' + out + '}';
   }
   return to_text(value);

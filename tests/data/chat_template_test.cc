@@ -87,6 +87,15 @@ TEST(ChatTemplate, HostileTemplatesEndInAnError) {
                                       " %}{% endfor %}{{ v.x }}{{ v.x|tojson }}{{ v.x == v.x }}");
     EXPECT_EQ(error_of(source), "t, line 1: expected lists and mappings at most 1000 deep, got a deeper one") << step;
   }
+  // Values that each step doubles: a few dozen steps would fill any memory.
+  for (const char* body : {"{% set v.x = [v.x, v.x] %}{% endfor %}{{ v.x }}",
+                           "{% set v.x = {'a': v.x, 'b': v.x} %}{% endfor %}{{ v.x|tojson }}", "{% set v.x = v.x ~ v.x %}{% endfor %}"}) {
+    EXPECT_EQ(error_of(concat("{% set v = namespace(x=1000000000000000000) %}{% for i in range(60) %}", body)),
+              "t, line 1: expected at most 67108864 bytes of text, got more")
+        << body;
+  }
+  EXPECT_EQ(error_of("{% set v = namespace(x=[1]) %}{% for i in range(60) %}{% set v.x = v.x + v.x %}{% endfor %}"),
+            "t, line 1: expected at most 1048576 elements, got 2097152");
   EXPECT_EQ(error_of("{% set v = namespace(x=[]) %}{% for i in range(900) %}{% set v.x = [v.x] %}{% endfor %}{{ v.x }}"),
             "no error, but the text: " + std::string(901, '[') + std::string(901, ']'));
 }
