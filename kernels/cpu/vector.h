@@ -24,6 +24,7 @@ constexpr int kLanes = 4;
 
 typedef float Vec __attribute__((vector_size(4 * kLanes)));
 typedef std::int32_t IntVec __attribute__((vector_size(4 * kLanes)));
+typedef std::uint32_t BitVec __attribute__((vector_size(4 * kLanes)));  // a NaN's bits may overflow when the exponent is added
 typedef std::uint16_t HalfVec __attribute__((vector_size(2 * kLanes)));
 
 inline Vec broadcast(float x) { return x - Vec{}; }
@@ -37,7 +38,7 @@ inline Vec load(const float* p) {
 inline Vec load(const bf16* p) {
   HalfVec half;
   __builtin_memcpy(&half, p, sizeof half);
-  return (Vec)(__builtin_convertvector(half, IntVec) << 16);
+  return (Vec)(__builtin_convertvector(half, BitVec) << 16);
 }
 
 inline void store(float* p, Vec v) { __builtin_memcpy(p, &v, sizeof v); }
@@ -97,7 +98,7 @@ inline Vec exp(Vec x) {
   y = y * r + 1.6666665459e-1f;
   y = y * r + 5.0000001201e-1f;
   y = y * (r * r) + r + 1.0f;
-  y = (Vec)((IntVec)y + ((IntVec)t << 23));
+  y = (Vec)((BitVec)y + ((BitVec)t << 23));
   return x < -87.3f ? Vec{} : x == x ? y : x;  // the addition may have made a number of a NaN
 }
 
@@ -121,7 +122,7 @@ inline Vec exp2_nonpositive(Vec x) {
 #if defined(__AVX512F__)
   return (Vec)_mm512_maskz_scalef_ps(_mm512_cmp_ps_mask((__m512)x, _mm512_set1_ps(-126.0f), _CMP_NLT_UQ), (__m512)y, (__m512)n);
 #else
-  y = (Vec)((IntVec)y + ((IntVec)t << 23));
+  y = (Vec)((BitVec)y + ((BitVec)t << 23));
   return x < -126.0f ? Vec{} : x == x ? y : x;  // the addition may have made a number of a NaN
 #endif
 }
