@@ -26,6 +26,7 @@
 #include "tools/command_options.h"
 #include "tools/commands.h"
 #include "tools/json_lines.h"
+#include "tools/request_fields.h"
 
 namespace longbow::tools {
 namespace {
@@ -152,24 +153,14 @@ class Generation {
   }
 
   std::vector<std::int32_t> prompt_tokens(const Json& request) {
-    if (const Json* tokens = request.find("tokens")) {
-      std::vector<std::int32_t> ids;
-      for (const Json& token : tokens->as_array()) {
-        const std::int64_t id = token.as_integer();
-        if (id < 0 || id >= config_.vocab_size) {
-          throw UserError(concat("tokens/", ids.size(), ": expected a token id in [0, ", config_.vocab_size - 1, "], got ", id));
-        }
-        ids.push_back(static_cast<std::int32_t>(id));
-      }
-      return ids;
-    }
+    if (request.find("tokens") != nullptr) return token_ids(request, config_.vocab_size);
     const Json* text = request.find("text");
     const Json* messages = request.find("messages");
     if (!text && !messages) throw UserError("expected a line with \"text\", \"tokens\" or \"messages\", got none of them");
     if (!tokenizer_) tokenizer_.emplace(options_.model_dir);  // throws, and says what it looked for
     if (text) {
       const Json* special = request.find("add_special_tokens");
-      return tokenizer_->encode(text->as_string(), special && special->as_bool());
+      return tokenizer_->encode(text_member(request, "text"), special && special->as_bool());
     }
     messages->as_array();
     if (!chat_template_) chat_template_.emplace(data::ChatTemplate::load(options_.model_dir));

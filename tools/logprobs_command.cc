@@ -18,6 +18,7 @@
 #include "tools/command_options.h"
 #include "tools/commands.h"
 #include "tools/json_lines.h"
+#include "tools/request_fields.h"
 
 namespace longbow::tools {
 namespace {
@@ -57,17 +58,6 @@ void append_top(ThreadPool& pool, const model::PackedModel& model, const float* 
       for (int i = 0; i < top_k; ++i) best.emplace_back(order[i], row[order[i]] - lse);
     }
   }
-}
-
-std::vector<std::int32_t> read_tokens(const Json& request, int vocab_size) {
-  std::vector<std::int32_t> tokens;
-  for (const Json& token : request.at("tokens").as_array()) {
-    if (!token.is_integer() || token.as_integer() < 0 || token.as_integer() >= vocab_size) {
-      throw UserError(concat("tokens/", tokens.size(), ": expected a token id in [0, ", vocab_size - 1, "], got ", token.dump()));
-    }
-    tokens.push_back(static_cast<std::int32_t>(token.as_integer()));
-  }
-  return tokens;
 }
 
 Json answer(const Json& request, const TokenScores& scores, std::size_t num_tokens, bool with_top) {
@@ -128,7 +118,7 @@ void run_logprobs(const LogprobsOptions& options, std::ostream& out) {
   Json request;
   std::vector<std::int32_t> tokens;
   const auto take = [&](Json line) {
-    tokens = read_tokens(line, config.vocab_size);
+    tokens = token_ids(line, config.vocab_size);
     request = std::move(line);
   };
   while (lines.next(take)) {

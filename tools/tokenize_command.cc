@@ -11,6 +11,7 @@
 #include "tools/command_options.h"
 #include "tools/commands.h"
 #include "tools/json_lines.h"
+#include "tools/request_fields.h"
 
 namespace longbow::tools {
 namespace {
@@ -32,16 +33,6 @@ Json to_json(const std::vector<std::int32_t>& tokens) {
   return list;
 }
 
-std::vector<std::int32_t> token_ids(const Json& list) {
-  std::vector<std::int32_t> tokens;
-  for (const Json& token : list.as_array()) {
-    const std::int64_t id = token.as_integer();
-    if (id < 0 || id > INT32_MAX) throw UserError(concat("tokens/", tokens.size(), ": expected a token id, got ", id));
-    tokens.push_back(static_cast<std::int32_t>(id));
-  }
-  return tokens;
-}
-
 /// The answer to one line: `{"text", "add_special_tokens"?}`, `{"tokens", "skip_special_tokens"?}` or `{"messages", …}`. Every
 /// other key of a conversation goes to the template; one that the template refuses is answered with `{"id", "error"}`.
 /// `chat_template` is made when the first conversation comes: text and tokens need none, so a directory without one serves them.
@@ -49,10 +40,10 @@ Json tokenize_line(const Json& request, const std::string& model_dir, const data
                    std::optional<data::ChatTemplate>& chat_template) {
   Json answer = Json::object();
   if (const Json* id = request.find("id")) answer["id"] = *id;
-  if (const Json* text = request.find("text")) {
-    answer["tokens"] = to_json(tokenizer.encode(text->as_string(), flag(request, "add_special_tokens", false)));
-  } else if (const Json* tokens = request.find("tokens")) {
-    answer["text"] = tokenizer.decode(token_ids(*tokens), flag(request, "skip_special_tokens", false));
+  if (request.find("text") != nullptr) {
+    answer["tokens"] = to_json(tokenizer.encode(text_member(request, "text"), flag(request, "add_special_tokens", false)));
+  } else if (request.find("tokens") != nullptr) {
+    answer["text"] = tokenizer.decode(token_ids(request, tokenizer.vocab_size()), flag(request, "skip_special_tokens", false));
   } else if (const Json* messages = request.find("messages")) {
     messages->as_array();  // a conversation that is no list is a bad line, not the template's matter
     if (!chat_template) chat_template.emplace(data::ChatTemplate::load(model_dir));

@@ -127,8 +127,12 @@ TEST_F(GenerateTest, BadInputIsOneLineAndExitCodeTwo) {
     std::string message;
   };
   write("bad.jsonl", "{\"tokens\": [5]}\n{\"tokens\": [100000]}\n{\"tokens\": [6]}\n");
+  write("mistyped.jsonl", "{\"tokens\": \"5\"}\n");
+  write("number.jsonl", "{\"text\": 5}\n");
   const std::vector<Case> cases = {
       {{"--prompts", "bad.jsonl"}, "bad.jsonl:2: tokens/0: expected a token id in [0, "},
+      {{"--prompts", "mistyped.jsonl"}, "mistyped.jsonl:1: tokens: expected a list of token ids, got string"},
+      {{"--prompts", "number.jsonl"}, "number.jsonl:1: text: expected a string, got integer"},
       {{"--prompts", "missing.jsonl"}, "missing.jsonl"},
       {{"--prompt", ""}, "prompt: expected at least one token, got none"},
       {{"--prompt", "x", "--top-p", "0"}, "sampling: expected top_p in (0, 1], got 0"},
