@@ -15,8 +15,8 @@ namespace longbow::data {
 struct LongMathConfig {
   TaskSettings settings;
   int num_steps = 4;
-  int max_value = 60;
-  int num_decoy_cases = 1;
+  int max_value = 300;
+  int num_decoy_cases = 3;
   int num_noise = 3;
   int min_fragments = 2;
   int num_question_wordings = 12;
