@@ -37,6 +37,9 @@ bool is_finished(const Json& entry, const std::string& fingerprint, const fs::pa
   const Json* made_by = entry.find("fingerprint");
   const Json* digest = entry.find("digest");
   if (made_by == nullptr || digest == nullptr || *made_by != Json(fingerprint) || !fs::is_regular_file(path)) return false;
+  for (const char* member : {"items", "statistics", "drops", "bots"}) {  // which the report reads; somebody may have edited them away
+    if (entry.find(member) == nullptr) return false;
+  }
   return *digest == Json(file_digest(path.string()));
 }
 

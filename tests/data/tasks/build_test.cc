@@ -89,6 +89,16 @@ TEST_F(BuildTest, FinishedFilesAreKeptAndOnlyThose) {
   EXPECT_NE(bytes("fuzzy_needle.jsonl"), before);
 }
 
+TEST_F(BuildTest, AFileIsBuiltAgainWhereItsManifestEntryIsNotWhole) {
+  const Json whole = build();
+  const std::string before = bytes("fuzzy_needle.jsonl");
+  std::string text = bytes("manifest.json");
+  for (std::size_t at; (at = text.find("\"bots\"")) != std::string::npos;) text.replace(at, 6, "\"robots\"");
+  std::ofstream(dir_ + "/manifest.json") << text;
+  EXPECT_EQ(build().at("files"), whole.at("files"));
+  EXPECT_EQ(bytes("fuzzy_needle.jsonl"), before);
+}
+
 TEST_F(BuildTest, PassBandDropsWhatAModelNeverOrAlwaysAnswers) {
   // Four samples each; how many are right is told by the item's number alone.
   const PassRates rates = [](const std::vector<Item>& items) {
