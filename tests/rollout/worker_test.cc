@@ -338,11 +338,14 @@ TEST_F(WorkerTest, DeclinesWhatItCannotDoAndGoesOn) {
   const auto decline = learner.expect<data::Decline>();
   EXPECT_EQ(decline.lease_id, 8u);
   EXPECT_THAT(decline.reason, HasSubstr("KV cache: a prompt of 40 tokens"));
+  data::Lease silent = lease(9);
+  silent.sampling.max_completion_tokens = 0;
+  learner.send(silent);
+  EXPECT_THAT(learner.expect<data::Decline>().reason, HasSubstr("expected max_completion_tokens in [1, 1048576]"));
   data::Lease endless = lease(9);
   endless.sampling.max_completion_tokens = std::numeric_limits<std::int32_t>::max();
   endless.group_size = 4096;
-  learner.send(endless);  // whose cache has no size in 64 bits
-  EXPECT_THAT(learner.expect<data::Decline>().reason, HasSubstr("expected max_completion_tokens in [1, 1048576]"));
+  learner.send(endless);  // no message of ours: its cache would have no size in 64 bits
   learner.grant(lease(10));
   expect_same_answer(learner.expect<data::GroupDone>().group, expected_group(tiny_, 10));
 }
