@@ -128,8 +128,8 @@ function(longbow_tests folder)
     target_link_libraries(${folder}_tests PRIVATE longbow_${folder})
   endif()
   target_link_libraries(${folder}_tests PRIVATE GTest::gmock GTest::gtest_main)
-  if(LONGBOW_SANITIZE AND CMAKE_BUILD_TYPE STREQUAL "Debug" AND folder MATCHES "kernels|model")
-    target_compile_options(${folder}_tests PRIVATE -O1)  # their float64 references take minutes at -O0
+  if(LONGBOW_SANITIZE AND CMAKE_BUILD_TYPE STREQUAL "Debug" AND folder MATCHES "kernels|model|rollout|trainer")
+    target_compile_options(${folder}_tests PRIVATE -O1)  # float64 references and samplers take minutes at -O0
   endif()
   target_compile_definitions(${folder}_tests PRIVATE LONGBOW_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LONGBOW_BINARY_DIR="${PROJECT_BINARY_DIR}")
   include(GoogleTest)
