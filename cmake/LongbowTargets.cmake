@@ -17,18 +17,16 @@ if(LONGBOW_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 set(LONGBOW_ISA_OPTIMISATION -O3)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # AVX2 has 16 registers, and a tile's sums take 12. GCC's -O3 inlines, and its generic tuning schedules, until sums go to the stack:
-  # products at 0.7, attention at 0.65 of the rate.
-  set(LONGBOW_ISA_OPTIMISATION_avx2 -O2 -fvect-cost-model=dynamic -mtune=haswell)
-endif()
 if(LONGBOW_SANITIZE)
-  unset(LONGBOW_ISA_OPTIMISATION_avx2)
   set(LONGBOW_ISA_OPTIMISATION -O1)  # checks in every inlined tile take minutes to compile at -O3
   add_compile_options(-fsanitize=${LONGBOW_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   add_link_options(-fsanitize=${LONGBOW_SANITIZE})
   # RapidJSON moves a null pointer in its test of whether there is room; only this file includes it.
   set_source_files_properties(${PROJECT_SOURCE_DIR}/core/json_reader.cc PROPERTIES COMPILE_OPTIONS -fno-sanitize=pointer-overflow)
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # AVX2 has 16 registers, and a tile's sums take 12. GCC's -O3 inlines, and its generic tuning schedules, until sums go to the stack:
+  # products at 0.7, attention at 0.65 of the rate.
+  set(LONGBOW_ISA_OPTIMISATION_avx2 -O2 -fvect-cost-model=dynamic -mtune=haswell)
 endif()
 
 set(LONGBOW_ISA_scalar)

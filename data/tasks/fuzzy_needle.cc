@@ -18,14 +18,16 @@ class FuzzyNeedle final : public TaskBuilder {
     for (Category& category : categories_) {
       category.members.resize(std::min<std::size_t>(category.members.size(), config_.members_per_category));
     }
-    for (const Category& of : categories_) {
-      for (const std::string& member : of.members) {
-        Thing thing{&of, &member, {}};
-        for (const Category& category : categories_) thing.passes_for.push_back(may_pass_for(member, category, corpus));
-        things_.push_back(std::move(thing));
+    if (!config_.settings.questions) {
+      for (const Category& of : categories_) {
+        for (const std::string& member : of.members) {
+          Thing thing{&of, &member, {}};
+          for (const Category& category : categories_) thing.passes_for.push_back(may_pass_for(member, category, corpus));
+          things_.push_back(std::move(thing));
+        }
       }
+      return;
     }
-    if (!config_.settings.questions) return;
     facts_ = user_facts(questions(), corpus.wordnet());
     keep_questions([&](const QaItem& question) { return !facts_of(question, corpus.wordnet()).empty(); }, "facts that it can hide",
                    "it takes 2WikiMultihopQA's evidences, MuSiQue's steps with relations, or sentences with the answer that name their "
