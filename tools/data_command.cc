@@ -130,7 +130,7 @@ void add_data_command(CLI::App& app) {
   build_command->add_option("--out", arguments->out, "Folder for the .jsonl files and manifest.json")->required();
   add_set_option(*build_command, arguments->overrides);
   add_seed_option(*build_command, arguments->seed, "Override the recipe's seed");
-  build_command->add_flag("--skip-bad-lines", arguments->skip_bad_lines, "Count bad lines of questions and corpora and go on");
+  build_command->add_flag("--skip-bad-lines", arguments->skip_bad_lines, "Count bad lines of questions, corpora and WordNet and go on");
   CLI::Option* pass_band = build_command->add_option(
       "--pass-band", arguments->pass_band.model,
       "Drop items that this model answers never or always: a checkpoint's folder, or a server's URL ending in /v1");
@@ -153,7 +153,7 @@ void add_data_command(CLI::App& app) {
     command->add_option("DIR", arguments->dir, "A built data set, or any folder of .jsonl files in its schema")->required();
     command->add_option("--wordnet", arguments->wordnet, "WordNet's folder, when it is not where the manifest says");
     command->add_option("--report", arguments->report, "Also write what was found as one HTML page");
-    command->add_flag("--skip-bad-lines", arguments->skip_bad_lines, "Count lines that are no items and go on");
+    command->add_flag("--skip-bad-lines", arguments->skip_bad_lines, "Count lines that are no items, and WordNet's bad lines, and go on");
   }
   for (CLI::App* command : {build_command, check_command, stats_command}) {
     add_threads_option(*command, arguments->num_threads);

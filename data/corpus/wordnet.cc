@@ -8,6 +8,8 @@
 
 #include "core/errors.h"
 #include "core/line_reader.h"
+#include "core/log.h"
+#include "data/bad_lines.h"
 
 namespace longbow::data {
 namespace {
@@ -15,10 +17,10 @@ namespace {
 constexpr std::string_view kHint =
     "install WordNet (Debian and Ubuntu: apt-get install wordnet-base) or name its folder in the recipe's key \"wordnet\"";
 
-// Words of one line, read one by one; every failure names the line.
+// Words of one line, read one by one.
 class Fields {
  public:
-  Fields(std::string_view line, const LineReader& reader) : rest_(line), reader_(reader) {}
+  explicit Fields(std::string_view line) : rest_(line) {}
 
   std::string_view word(std::string_view what) {
     while (!rest_.empty() && rest_.front() == ' ') rest_.remove_prefix(1);
@@ -36,12 +38,11 @@ class Fields {
     return value;
   }
   [[noreturn]] void fail(std::string_view expected, std::string_view got) const {
-    throw UserError(concat("WordNet: expected ", expected, ", got ", got, " (", reader_.where(), ")"));
+    throw UserError(concat("expected ", expected, ", got ", got));
   }
 
  private:
   std::string_view rest_;
-  const LineReader& reader_;
 };
 
 std::string_view trim(std::string_view text) {
@@ -69,18 +70,19 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-struct Pointers {  // of one synset, as offsets that are resolved once all are known
-  std::int32_t synset;
-  std::vector<std::int64_t> offsets;
-  std::int64_t line;
+struct DataLine {
+  std::int64_t offset = 0;
+  std::vector<std::int64_t> hypernyms;  // offsets, resolved once all are known
+  WordNet::Synset synset;
 };
 
-WordNet::Synset parse_data_line(const std::string& line, const LineReader& reader, Pointers& pointers) {
+DataLine parse_data_line(const std::string& line) {
   const std::size_t bar = line.find(" | ");
-  Fields fields(std::string_view(line).substr(0, bar), reader);
+  Fields fields(std::string_view(line).substr(0, bar));
   if (bar == std::string::npos) fields.fail("a gloss after \" | \"", "none");
-  WordNet::Synset synset;
-  fields.number("a synset offset");
+  DataLine data;
+  WordNet::Synset& synset = data.synset;
+  data.offset = fields.number("a synset offset");
   synset.topic = static_cast<int>(fields.number("a lexicographer file number"));
   fields.word("a part of speech");
   const std::int64_t num_words = fields.number("a hexadecimal word count", 16);
@@ -96,11 +98,11 @@ WordNet::Synset parse_data_line(const std::string& line, const LineReader& reade
     const std::int64_t offset = fields.number("a pointer's offset");
     fields.word("a pointer's part of speech");
     fields.word("a pointer's source and target");
-    if (kind == "@" || kind == "@i") pointers.offsets.push_back(offset);
+    if (kind == "@" || kind == "@i") data.hypernyms.push_back(offset);
     if (kind == "@i") synset.is_instance = true;
   }
   split_gloss(std::string_view(line).substr(bar + 3), synset);
-  return synset;
+  return data;
 }
 
 LineReader open(const std::string& dir, std::string_view name) {
@@ -115,68 +117,102 @@ bool is_licence(const std::string& line) { return line.empty() || line.front() =
 
 }  // namespace
 
-WordNet WordNet::load(const std::string& dir) {
-  WordNet wordnet;
-  std::unordered_map<std::int64_t, std::int32_t> noun_at;  // offset -> index
-  std::vector<Pointers> pending;
-  constexpr std::size_t kUsualNouns = 120000;  // of WordNet 3.0, to grow the tables once
-  wordnet.synsets_.reserve(kUsualNouns);
-  wordnet.noun_senses_.reserve(kUsualNouns);
-  wordnet.common_words_.reserve(kUsualNouns);
-  noun_at.reserve(kUsualNouns);
-  pending.reserve(kUsualNouns);
-  std::string line;
-  for (const std::string_view part : {"noun", "verb", "adj", "adv"}) {
-    LineReader reader = open(dir, concat("data.", part));
-    while (reader.next(line)) {
-      if (is_licence(line)) continue;
-      Pointers pointers{static_cast<std::int32_t>(wordnet.synsets_.size()), {}, 0};
-      Synset synset = parse_data_line(line, reader, pointers);
-      for (const std::string& word : synset.words) {
+// A line is understood whole before anything of it is kept, so that a bad one leaves nothing behind.
+class WordNet::Loader {
+ public:
+  Loader(const std::string& dir, bool skip_bad_lines) : dir_(dir), bad_lines_(skip_bad_lines, kSkipBadLinesHint, "WordNet: ") {
+    constexpr std::size_t kUsualNouns = 120000;  // of WordNet 3.0, to grow the tables once
+    wordnet_.synsets_.reserve(kUsualNouns);
+    wordnet_.noun_senses_.reserve(kUsualNouns);
+    wordnet_.common_words_.reserve(kUsualNouns);
+    noun_at_.reserve(kUsualNouns);
+    pending_.reserve(kUsualNouns);
+  }
+
+  WordNet load() {
+    for (const char* part : {"noun", "verb", "adj", "adv"}) read_synsets(part);
+    resolve_hypernyms();
+    read_senses();
+    if (noun_at_.empty()) throw UserError(concat("WordNet: expected nouns, got an empty data.noun (", dir_, ")"), std::string(kHint));
+    if (bad_lines_.num_skipped() > 0) log_warning(concat("WordNet: skipped ", bad_lines_.num_skipped(), " bad lines"));
+    return std::move(wordnet_);
+  }
+
+ private:
+  struct Pointers {
+    std::int32_t synset;
+    std::vector<std::int64_t> offsets;
+    std::int64_t line;
+  };
+
+  void read_synsets(std::string_view part) {
+    LineReader reader = open(dir_, concat("data.", part));
+    const auto take = [&](const std::string& line) {
+      if (is_licence(line)) return;
+      DataLine data = parse_data_line(line);
+      const auto index = static_cast<std::int32_t>(wordnet_.synsets_.size());
+      for (const std::string& word : data.synset.words) {
         if (std::islower(static_cast<unsigned char>(word.empty() ? ' ' : word.front())) && word.find('_') == std::string::npos) {
-          wordnet.common_words_.insert(word);
+          wordnet_.common_words_.insert(word);
         }
       }
       if (part == "noun") {
-        noun_at.emplace(Fields(line, reader).number("a synset offset"), pointers.synset);
-        pointers.line = reader.line_number();
-        pending.push_back(std::move(pointers));
+        noun_at_.emplace(data.offset, index);
+        pending_.push_back({index, std::move(data.hypernyms), reader.line_number()});
       }
-      wordnet.synsets_.push_back(std::move(synset));
+      wordnet_.synsets_.push_back(std::move(data.synset));
+    };
+    while (next_good_line(reader, bad_lines_, take)) {
     }
   }
-  for (const Pointers& pointers : pending) {
-    for (const std::int64_t offset : pointers.offsets) {
-      const auto found = noun_at.find(offset);
-      if (found == noun_at.end()) {
-        throw UserError(
-            concat("WordNet: expected a hypernym among the nouns, got offset ", offset, " (", dir, "/data.noun:", pointers.line, ")"));
+
+  void resolve_hypernyms() {
+    for (const Pointers& pointers : pending_) {
+      for (const std::int64_t offset : pointers.offsets) {
+        if (const auto found = noun_at_.find(offset); found != noun_at_.end()) {
+          wordnet_.synsets_[pointers.synset].hypernyms.push_back(found->second);
+          continue;
+        }
+        bad_lines_.refuse(concat(dir_, "/data.noun:", pointers.line, ": expected a hypernym among the nouns, got offset ", offset));
+        break;
       }
-      wordnet.synsets_[pointers.synset].hypernyms.push_back(found->second);
     }
   }
-  LineReader reader = open(dir, "index.noun");
-  while (reader.next(line)) {
-    if (is_licence(line)) continue;
-    Fields fields(line, reader);
-    const std::string lemma(fields.word("a lemma"));
-    fields.word("a part of speech");
-    const std::int64_t num_senses = fields.number("a sense count");
-    const std::int64_t num_kinds = fields.number("a pointer count");
-    for (std::int64_t i = 0; i < num_kinds; ++i) fields.word("a pointer symbol");
-    fields.number("a sense count");
-    fields.number("a tagged sense count");
-    std::vector<std::int32_t>& senses = wordnet.noun_senses_[lemma];
-    for (std::int64_t i = 0; i < num_senses; ++i) {
-      const std::int64_t offset = fields.number("a synset offset");
-      const auto found = noun_at.find(offset);
-      if (found == noun_at.end()) fields.fail("a synset of data.noun", concat("offset ", offset));
-      senses.push_back(found->second);
+
+  void read_senses() {
+    LineReader reader = open(dir_, "index.noun");
+    const auto take = [&](const std::string& line) {
+      if (is_licence(line)) return;
+      Fields fields(line);
+      std::string lemma(fields.word("a lemma"));
+      fields.word("a part of speech");
+      const std::int64_t num_senses = fields.number("a sense count");
+      const std::int64_t num_kinds = fields.number("a pointer count");
+      for (std::int64_t i = 0; i < num_kinds; ++i) fields.word("a pointer symbol");
+      fields.number("a sense count");
+      fields.number("a tagged sense count");
+      std::vector<std::int32_t> senses;
+      for (std::int64_t i = 0; i < num_senses; ++i) {
+        const std::int64_t offset = fields.number("a synset offset");
+        const auto found = noun_at_.find(offset);
+        if (found == noun_at_.end()) fields.fail("a synset of data.noun", concat("offset ", offset));
+        senses.push_back(found->second);
+      }
+      std::vector<std::int32_t>& known = wordnet_.noun_senses_[std::move(lemma)];
+      known.insert(known.end(), senses.begin(), senses.end());
+    };
+    while (next_good_line(reader, bad_lines_, take)) {
     }
   }
-  if (noun_at.empty()) throw UserError(concat("WordNet: expected nouns, got an empty data.noun (", dir, ")"), std::string(kHint));
-  return wordnet;
-}
+
+  std::string dir_;
+  BadLines bad_lines_;
+  WordNet wordnet_;
+  std::unordered_map<std::int64_t, std::int32_t> noun_at_;  // offset -> index
+  std::vector<Pointers> pending_;
+};
+
+WordNet WordNet::load(const std::string& dir, bool skip_bad_lines) { return Loader(dir, skip_bad_lines).load(); }
 
 const std::vector<std::int32_t>& WordNet::noun_senses(std::string_view lemma) const {
   static const std::vector<std::int32_t> none;

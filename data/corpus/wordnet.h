@@ -26,8 +26,9 @@ class WordNet {
     std::vector<std::string> examples;
   };
 
-  /// Reads data.{noun,verb,adj,adv} and index.noun. Throws UserError: a missing file (hint: the package to install) or FILE:LINE.
-  static WordNet load(const std::string& dir = kWordNetDirectory);
+  /// Reads data.{noun,verb,adj,adv} and index.noun. Throws UserError: a missing file (hint: the package to install) or FILE:LINE. With
+  /// `skip_bad_lines` a broken line is counted instead, and so is one that points at what is not there.
+  static WordNet load(const std::string& dir = kWordNetDirectory, bool skip_bad_lines = false);
 
   /// All synsets in file order: nouns first, then verbs, adjectives, adverbs.
   const std::vector<Synset>& synsets() const { return synsets_; }
@@ -41,6 +42,8 @@ class WordNet {
   bool is_common_word(std::string_view lower_case_word) const;
 
  private:
+  class Loader;
+
   std::vector<Synset> synsets_;
   std::unordered_map<std::string, std::vector<std::int32_t>> noun_senses_;
   std::unordered_set<std::string> common_words_;

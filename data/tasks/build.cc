@@ -44,10 +44,11 @@ bool is_finished(const Json& entry, const std::string& fingerprint, const fs::pa
 }
 
 Corpus load_corpus(const DatasetRecipe& recipe) {
-  if (!recipe.corpus) return Corpus(WordNet::load(recipe.wordnet));
+  WordNet wordnet = WordNet::load(recipe.wordnet, recipe.skip_bad_lines);
+  if (!recipe.corpus) return Corpus(std::move(wordnet));
   TextSource text = *recipe.corpus;
   text.skip_bad_lines = text.skip_bad_lines || recipe.skip_bad_lines;
-  return Corpus(WordNet::load(recipe.wordnet), load_text(text));
+  return Corpus(std::move(wordnet), load_text(text));
 }
 
 // The recipe's entry; where bad lines are to be skipped, those of its questions are.

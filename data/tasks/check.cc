@@ -132,7 +132,10 @@ CheckReport check_dataset(const std::string& dir, const CheckOptions& options) {
   const Json manifest = read_manifest(dir);
   const DatasetRecipe recipe = recipe_of(manifest, dir);
   std::optional<Corpus> loaded;
-  if (options.corpus == nullptr) loaded.emplace(WordNet::load(options.wordnet.empty() ? recipe.wordnet : options.wordnet));
+  if (options.corpus == nullptr) {
+    loaded.emplace(
+        WordNet::load(options.wordnet.empty() ? recipe.wordnet : options.wordnet, options.skip_bad_lines || recipe.skip_bad_lines));
+  }
   const Corpus& corpus = loaded ? *loaded : *options.corpus;
   const NgramIndex contamination(options.decontaminate.empty() ? recipe.decontaminate : options.decontaminate);
   GateKeeper gates{corpus, contamination, options.score, nullptr};

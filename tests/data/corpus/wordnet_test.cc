@@ -152,6 +152,33 @@ TEST_F(SmallWordNet, BrokenLinesAreNamed) {
   }
 }
 
+TEST_F(SmallWordNet, BrokenLinesAreSkippedWhereToldTo) {
+  const std::string fish = "00000020 05 n 02 fish 0 sea_fish 0 001 @ 00000010 n 0000 | swims  \n";
+  const struct {
+    std::string nouns, index;
+    std::size_t num_synsets, num_senses;  // of fish
+    bool fish_is_animal;
+  } cases[] = {
+      {concat(kNouns, "00000030 05 n 01 cat 0 000\n", std::string(1, '\0'), "\xff\xfe\n"), kIndex, 2, 1, true},
+      {concat(kNouns, "00000030 05 n 01 cat 0 001 @ 00000077 n 0000 | g\n"), kIndex, 3, 1, true},  // known, but a kind of nothing
+      {concat("00000010 05 n zz animal\n", fish), "animal n 1 0 1 0 00000010\nfish n 1 1 @ 1 0 00000020\n", 1, 1, false},
+      {kNouns, concat(kIndex, "fish n 1 0 1 0 00000077\nfish n 9 0 1 0 00000010\n"), 2, 1, true},  // nothing of a bad line stays
+  };
+  for (const auto& test : cases) {
+    write("data.noun", test.nouns);
+    write("index.noun", test.index);
+    EXPECT_NE(error(), "");
+    EXPECT_THAT(hint_, HasSubstr("--skip-bad-lines"));
+    const WordNet wordnet = WordNet::load(dir_.string(), true);
+    EXPECT_EQ(wordnet.synsets().size(), test.num_synsets) << test.nouns;
+    EXPECT_EQ(wordnet.noun_senses("fish").size(), test.num_senses) << test.nouns;
+    EXPECT_EQ(wordnet.any_sense_is_a("fish", 0), true) << test.nouns;
+    EXPECT_EQ(test.num_synsets > 1 && wordnet.is_a(1, 0), test.fish_is_animal) << test.nouns;
+  }
+  write("data.noun", "nothing of use\n");
+  EXPECT_THROW(WordNet::load(dir_.string(), true), UserError) << "nothing is left";
+}
+
 TEST_F(SmallWordNet, CircularGraphEnds) {
   write("data.noun",
         "00000010 05 n 01 a 0 001 @ 00000020 n 0000 | g\n"
