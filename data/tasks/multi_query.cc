@@ -29,7 +29,7 @@ class MultiQuery final : public TaskBuilder {
   }
 
   std::string_view family() const override { return "multi_evidence"; }
-  int version() const override { return 3; }
+  int version() const override { return 4; }
   Json resolved() const override { return config_to_json(config_); }
   bool takes_questions() const override { return true; }
 

@@ -78,29 +78,37 @@ inline constexpr std::array kStated = {QueryWording{"The {} number of {} is {}."
 inline constexpr std::array kCorrected = {
     QueryWording{"The {} number of {} has changed to {}.", "knv"}, QueryWording{"{} now has {} number {} instead of the old one.", "nkv"},
     QueryWording{"Correction: {} number {} is the one for {}.", "kvn"}, QueryWording{"By now the {} number of {} is {}.", "knv"}};
+// Asking and taking back come in pairs of one shape, the same bytes, words and blanks, and are drawn alike: so neither the length of a
+// sentence nor where in it a name stands tells which of the two it is.
 inline constexpr std::array kAsked = {QueryWording{"What is the {} number of {}?", "kn"},
-                                      QueryWording{"Which {} number does {} have?", "kn"},
-                                      QueryWording{"Say which {} number {} has.", "kn"},
-                                      QueryWording{"Tell me the {} number of {}.", "kn"},
-                                      QueryWording{"State the {} number that belongs to {}.", "kn"},
-                                      QueryWording{"We need to know the {} number of {}.", "kn"},
-                                      QueryWording{"Look up the {} number of {}.", "kn"},
-                                      QueryWording{"Find out which {} number {} was given.", "kn"},
-                                      QueryWording{"Write down the {} number of {}.", "kn"},
-                                      QueryWording{"For {}, the {} number is wanted.", "nk"},
+                                      QueryWording{"Please say which {} number {} has.", "kn"},
+                                      QueryWording{"Report the {} number of {}.", "kn"},
+                                      QueryWording{"Give the {} number of {}.", "kn"},
+                                      QueryWording{"Write out the {} number of {}.", "kn"},
+                                      QueryWording{"Let us have the {} number of {}.", "kn"},
+                                      QueryWording{"Please give the {} number of {}.", "kn"},
+                                      QueryWording{"We ought to know the {} number of {}.", "kn"},
                                       QueryWording{"Somebody asks for the {} number of {}.", "kn"},
-                                      QueryWording{"Please give the {} number of {}.", "kn"}};
+                                      QueryWording{"For {}, the {} number is wanted.", "nk"},
+                                      QueryWording{"As for {}, note down the {} number.", "nk"},
+                                      QueryWording{"Tell us the {} number that belongs to {}.", "kn"}};
 // None of these says that the number was asked for: a text also waves off what nobody has asked yet, or what it took back before.
-inline constexpr std::array kCancelled = {QueryWording{"Nobody needs the {} number of {}.", "kn"},
-                                          QueryWording{"Forget about the {} number of {}.", "kn"},
-                                          QueryWording{"Leave out the {} number of {}.", "kn"},
-                                          QueryWording{"There is no need for the {} number of {}.", "kn"},
-                                          QueryWording{"As for {}, do not answer for the {} number.", "nk"},
-                                          QueryWording{"Do not report the {} number of {}.", "kn"}};
-// As many name the old question first as the new one.
-inline constexpr std::array kReplaced = {QueryWording{"Instead of the {} number of {}, give the {} number of {}.", "knKN"},
-                                         QueryWording{"Not the {} number of {} is wanted but the {} number of {}.", "knKN"},
-                                         QueryWording{"Ask for the {} number of {} in place of the {} number of {}.", "KNkn"},
+inline constexpr std::array kCancelled = {QueryWording{"Do skip the {} number of {}.", "kn"},
+                                          QueryWording{"Never mind which {} number {} has.", "kn"},
+                                          QueryWording{"Forget the {} number of {}.", "kn"},
+                                          QueryWording{"Omit the {} number of {}.", "kn"},
+                                          QueryWording{"Pass over the {} number of {}.", "kn"},
+                                          QueryWording{"No need for the {} number of {}.", "kn"},
+                                          QueryWording{"Please skip the {} number of {}.", "kn"},
+                                          QueryWording{"We need not know the {} number of {}.", "kn"},
+                                          QueryWording{"Nobody wishes for the {} number of {}.", "kn"},
+                                          QueryWording{"For {}, the {} number is waived.", "nk"},
+                                          QueryWording{"As for {}, leave out the {} number.", "nk"},
+                                          QueryWording{"Do omit the {} number that belongs to {}.", "kn"}};
+// Pairs too: one names the old question first, the other the new one.
+inline constexpr std::array kReplaced = {QueryWording{"Not the {} number of {} is wanted, but the {} number of {}.", "knKN"},
+                                         QueryWording{"Now the {} number of {} is wanted, not the {} number of {}.", "KNkn"},
+                                         QueryWording{"Drop the {} number of {} and take the {} number of {}.", "knKN"},
                                          QueryWording{"Take the {} number of {} and drop the {} number of {}.", "KNkn"}};
 inline constexpr std::array kMultiQueryQuestions = {
     "The text asks for numbers and takes some of the questions back. Answer what is still asked at the end, in the order of the last "
@@ -153,6 +161,7 @@ std::vector<std::string> settling_withdrawals(const std::vector<std::pair<Key, s
 struct QueryMentions {
   std::string answer;
   int askings = 0, withdrawals = 0;  // a replacement is one of each, for different questions
+  int last_length = 0;               // bytes of the last mention, without the words of questions in it
 
   int total() const { return askings + withdrawals; }
 };
@@ -205,6 +214,16 @@ inline constexpr std::array kMultiQueryQuestionsOfUsers = {
     "that asking.",
     "Collect the questions that hold at the end of the text and answer them, as a numbered list in the order in which each was last asked.",
 };
+
+// What stands before a question of the user's in its opening quote: pairs of one length, as above.
+inline constexpr std::array kAskedHeads = {
+    "Answer this question: ",   "Please answer: ",         "One to answer now: ",    "One thing to answer: ",
+    "The reader is asked: ",    "Reply to this: ",         "Look up the answer to ", "Somebody wants to know: ",
+    "This is to be answered: ", "We would like to know: ", "Now to be answered: ",   "Write down the answer to "};
+inline constexpr std::array kCancelledHeads = {
+    "Ignore this question: ",   "Please ignore: ",         "One to ignore now: ",    "One thing to ignore: ",
+    "The reader may skip: ",    "Call off this: ",         "Do omit the answer to ", "Nobody desires to know: ",
+    "This is to be withheld: ", "We would like to drop: ", "Not to be answered: ",   "Do without the answer to "};
 
 /// Whether the question rests on paragraphs and has an answer of one line that stands in them, or is yes or no.
 bool suits_multi_query(const QaItem& question);

@@ -1,5 +1,5 @@
 // MultiQuery without reading what a mention says: the lists of those who count mentions, askings or withdrawals, or look at the order of
-// the last askings.
+// the last askings or at how long the last mention is.
 #include <algorithm>
 #include <numeric>
 
@@ -24,8 +24,9 @@ std::string highest(const std::vector<QueryMentions>& asked, std::size_t num_lin
 }  // namespace
 
 const std::vector<std::string>& query_bot_names() {
-  static const std::vector<std::string> names = {"all_asked",      "last_asked",      "first_asked",     "odd_mentions", "mentioned_once",
-                                                 "most_mentioned", "least_mentioned", "least_withdrawn", "mostly_asked"};
+  static const std::vector<std::string> names = {"all_asked",      "last_asked",     "first_asked",     "odd_mentions",
+                                                 "mentioned_once", "most_mentioned", "least_mentioned", "least_withdrawn",
+                                                 "mostly_asked",   "long_mention",   "short_mention"};
   return names;
 }
 
@@ -42,6 +43,8 @@ std::vector<std::string> query_shortcuts(const std::vector<QueryMentions>& asked
       highest(asked, length, [](Mentions one) { return -one.total(); }),
       highest(asked, length, [](Mentions one) { return -one.withdrawals; }),
       highest(asked, length, [](Mentions one) { return one.askings - one.withdrawals; }),
+      highest(asked, length, [](Mentions one) { return one.last_length; }),
+      highest(asked, length, [](Mentions one) { return -one.last_length; }),
   };
 }
 

@@ -1,7 +1,6 @@
 // MultiQuery over the user's questions: they stand in quotes among the paragraphs they rest on, some are taken back further on, and the
 // list of answers follows those that stand at the end.
 #include <algorithm>
-#include <array>
 #include <map>
 #include <memory>
 #include <set>
@@ -19,13 +18,6 @@ constexpr double kBytesPerToken = 2.5;       // fewer than tokenizers need, so t
 constexpr double kShareForQuestions = 0.8;   // of the limit; the rest is filler
 constexpr std::size_t kBytesOfAnEvent = 30;  // what stands around the question
 constexpr std::size_t kMentions = 3;
-
-// What stands before a question's opening quote.
-constexpr std::array kAskedHeads = {
-    "Answer this question: ",   "Here is a question: ",     "Please answer: ",        "Another question: ",
-    "One thing to find out: ",  "The reader is asked: ",    "Reply to this: ",        "Look up the answer to ",
-    "Somebody wants to know: ", "This is to be answered: ", "We would like to ask: ", "Write down the answer to "};
-constexpr std::array kCancelledHeads = {"Do not answer this: ", "Not asked here: ", "Forget about this: ", "Leave this one out: "};
 
 struct Quoted {
   const QaItem* question = nullptr;
@@ -194,6 +186,7 @@ Reading read_multi_query_of_questions(const Item& item) {
   std::vector<EvidenceSpan> events;
   for (const Heard& heard : find_events(parts->context)) {
     events.push_back(heard.span);
+    mentions[heard.asked].last_length = static_cast<int>(heard.span.end - heard.span.start) - static_cast<int>(heard.asked.size());
     std::erase(standing, heard.asked);
     if (heard.asks) {
       standing.push_back(heard.asked);

@@ -40,16 +40,16 @@ class Player {
         any_of(kCorrected, sentence, [&](const QueryWords& words) { state(sentence, words, true); }) ||
         any_of(kReplaced, sentence,
                [&](const QueryWords& words) {
-                 withdraw(sentence, {std::string(words.kind), std::string(words.name)});
-                 ask({std::string(words.new_kind), std::string(words.new_name)});
+                 withdraw(sentence, words, {std::string(words.kind), std::string(words.name)});
+                 ask(sentence, words, {std::string(words.new_kind), std::string(words.new_name)});
                }) ||
         any_of(kCancelled, sentence,
                [&](const QueryWords& words) {
-                 withdraw(sentence, {std::string(words.kind), std::string(words.name)});
+                 withdraw(sentence, words, {std::string(words.kind), std::string(words.name)});
                }) ||
         any_of(kAsked, sentence, [&](const QueryWords& words) {
           played_.events.push_back(sentence.span);
-          ask({std::string(words.kind), std::string(words.name)});
+          ask(sentence, words, {std::string(words.kind), std::string(words.name)});
         });
   }
   Played finish() { return std::move(played_); }
@@ -73,20 +73,26 @@ class Player {
     stated.push_back({std::string(words.number), sentence.span, is_correction});
     reading_.entities.push_back(key.second);
   }
-  void ask(const Key& key) {
+  void ask(const Sentence& sentence, const QueryWords& words, const Key& key) {
     std::erase(played_.standing, key);
     played_.standing.push_back(key);
     std::erase(played_.asked, key);
     played_.asked.push_back(key);
     ++played_.mentions[key].askings;
+    played_.mentions[key].last_length = length_of_wording(sentence, words);
     reading_.entities.push_back(key.second);
   }
-  void withdraw(const Sentence& sentence, const Key& key) {
+  void withdraw(const Sentence& sentence, const QueryWords& words, const Key& key) {
     std::erase(played_.standing, key);
     played_.events.push_back(sentence.span);
     played_.withdrawals.emplace_back(key, sentence.text);
     ++played_.mentions[key].withdrawals;
+    played_.mentions[key].last_length = length_of_wording(sentence, words);
     reading_.entities.push_back(key.second);
+  }
+
+  static int length_of_wording(const Sentence& sentence, const QueryWords& words) {
+    return static_cast<int>(sentence.text.size() - words.kind.size() - words.name.size() - words.new_kind.size() - words.new_name.size());
   }
 
   Reading& reading_;

@@ -177,7 +177,7 @@ TEST_F(DocumentQuestions, MultiQueryReadsTheOrderOffTheText) {
   std::string& text = item.messages[0].content;
   const std::size_t question = text.rfind("\n\nQuestion: ");
   const Json asked = item.difficulty.at("asked");
-  text.insert(question, concat("\nForget about this: \"", asked.as_array()[0].as_string(), "\"."));  // the first two stand
+  text.insert(question, concat("\nPlease ignore: \"", asked.as_array()[0].as_string(), "\"."));  // the first two stand
   const Reading reading = read_item(item, test_corpus());
   ASSERT_EQ(reading.answers.size(), 1u) << reading.problem;
   EXPECT_EQ(reading.answers[0], "1. " + item.difficulty.at("asked_answers").as_array()[1].as_string());

@@ -36,27 +36,26 @@ TEST(ReadMultiQuery, PlaysTheTextInOrder) {
     const char* text;
     const char* answer;
   } cases[] = {
-      {"What is the badge number of Aaron? Say which ticket number Baum has.", "1. 1111\n2. 2222"},
-      {"Say which ticket number Baum has. What is the badge number of Aaron?", "1. 2222\n2. 1111"},
-      {"What is the badge number of Aaron? Look up the ticket number of Baum. Leave out the badge number of Aaron.", "1. 2222"},
-      {"What is the badge number of Aaron? Forget about the badge number of Aaron. Look up the ticket number of Baum. "
+      {"What is the badge number of Aaron? Please say which ticket number Baum has.", "1. 1111\n2. 2222"},
+      {"Please say which ticket number Baum has. What is the badge number of Aaron?", "1. 2222\n2. 1111"},
+      {"What is the badge number of Aaron? Report the ticket number of Baum. Omit the badge number of Aaron.", "1. 2222"},
+      {"What is the badge number of Aaron? Forget the badge number of Aaron. Report the ticket number of Baum. "
        "Please give the badge number of Aaron.",
        "1. 2222\n2. 1111"},
-      {"What is the badge number of Aaron? Look up the ticket number of Baum. Instead of the badge number of Aaron, give the seat number "
-       "of "
-       "Aaron.",
+      {"What is the badge number of Aaron? Report the ticket number of Baum. Not the badge number of Aaron is wanted, but the seat "
+       "number of Aaron.",
        "1. 2222\n2. 3333"},
       // Asked once more without having been taken back, taken back twice, and taken back before it is asked: the last mention decides.
-      {"What is the badge number of Aaron? Look up the ticket number of Baum. Please give the badge number of Aaron.", "1. 2222\n2. 1111"},
-      {"What is the badge number of Aaron? Look up the ticket number of Baum. Nobody needs the badge number of Aaron. Leave out the badge "
+      {"What is the badge number of Aaron? Report the ticket number of Baum. Please give the badge number of Aaron.", "1. 2222\n2. 1111"},
+      {"What is the badge number of Aaron? Report the ticket number of Baum. Nobody wishes for the badge number of Aaron. Omit the badge "
        "number of Aaron.",
        "1. 2222"},
-      {"Do not report the seat number of Aaron. Look up the ticket number of Baum. Tell me the seat number of Aaron.", "1. 2222\n2. 3333"},
-      {"There is no need for the seat number of Aaron. Look up the ticket number of Baum.", "1. 2222"},
-      {"What is the badge number of Aaron? Look up the ticket number of Baum. Take the badge number of Aaron and drop the seat number of "
+      {"Do skip the seat number of Aaron. Report the ticket number of Baum. Give the seat number of Aaron.", "1. 2222\n2. 3333"},
+      {"No need for the seat number of Aaron. Report the ticket number of Baum.", "1. 2222"},
+      {"What is the badge number of Aaron? Report the ticket number of Baum. Take the badge number of Aaron and drop the seat number of "
        "Aaron.",
        "1. 2222\n2. 1111"},
-      {"Ask Baum. Look up the ticket number of Baum. By now the ticket number of Baum is 4444. A seat number.", "1. 4444"},
+      {"Ask Baum. Report the ticket number of Baum. By now the ticket number of Baum is 4444. A seat number.", "1. 4444"},
   };
   for (const auto& test : cases) {
     const Reading reading = read(numbers + test.text);
@@ -70,25 +69,25 @@ TEST(ReadMultiQuery, ContradictionsAreFound) {
   EXPECT_THAT(read(badge + asked + "Aaron has badge number 2222.").answers, ElementsAre("1. 2222", "1. 1111"));
   EXPECT_THAT(read(asked + "By now the badge number of Aaron is 2222. " + badge).problem, HasSubstr("corrected before"));
   EXPECT_THAT(read(asked).problem, HasSubstr("not stated"));
-  EXPECT_THAT(read(badge + asked + "Leave out the badge number of Aaron.").answers, IsEmpty());
+  EXPECT_THAT(read(badge + asked + "Omit the badge number of Aaron.").answers, IsEmpty());
 }
 
 TEST(ReadMultiQuery, GuessesAreAsManyQuestionsAsStandWithAnyNumber) {
   const Reading reading = read(
       "The badge number of Aaron is 1111. The badge number of Aaron has changed to 3333. Baum has ticket number 2222. "
-      "Look up the badge number of Aaron. Look up the ticket number of Baum. Nobody needs the ticket number of Baum.");
+      "Report the badge number of Aaron. Report the ticket number of Baum. Nobody wishes for the ticket number of Baum.");
   EXPECT_THAT(std::set<std::string>(reading.guesses.begin(), reading.guesses.end()), ElementsAre("1. 1111", "1. 2222", "1. 3333"));
   const char *badge = "1. 3333", *ticket = "1. 2222";
-  EXPECT_THAT(reading.shortcuts, ElementsAre("1. 3333\n2. 2222", ticket, badge, badge, badge, ticket, badge, badge, badge));
+  EXPECT_THAT(reading.shortcuts, ElementsAre("1. 3333\n2. 2222", ticket, badge, badge, badge, ticket, badge, badge, badge, ticket, badge));
   EXPECT_EQ(reading.shortcuts.size(), query_bot_names().size());
 }
 
 TEST(ReadMultiQuery, ChainHoldsTheLastWithdrawalOfWhatDoesNotStand) {
   const Reading reading = read(
-      "The badge number of Aaron is 1111. Baum has ticket number 2222. Leave out the badge number of Aaron. Nobody needs the ticket number "
+      "The badge number of Aaron is 1111. Baum has ticket number 2222. Omit the badge number of Aaron. Nobody wishes for the ticket number "
       "of "
-      "Baum. Look up the badge number of Aaron. Look up the ticket number of Baum. Do not report the badge number of Aaron.");
-  EXPECT_THAT(reading.gold_chain, ElementsAre("Do not report the badge number of Aaron.", "1. The ticket number of Baum is 2222."));
+      "Baum. Report the badge number of Aaron. Report the ticket number of Baum. Do skip the badge number of Aaron.");
+  EXPECT_THAT(reading.gold_chain, ElementsAre("Do skip the badge number of Aaron.", "1. The ticket number of Baum is 2222."));
 }
 
 TEST(ReadMultiQuery, OracleReadsNumberedStepsOnly) {
@@ -118,6 +117,31 @@ TEST(MultiQuery, WordingsAreHeardAsTheyAreSaidAndByNoOther) {
     EXPECT_EQ(heard, 1) << sentence;
     EXPECT_EQ(split_sentences(sentence).size(), 1u) << sentence;
   }
+}
+
+// What is left of a wording to who does not read its words: bytes, the number of words, where its blanks stand.
+std::string shape_of(std::string_view pattern) {
+  std::string shape = concat(pattern.size(), " bytes, ", std::count(pattern.begin(), pattern.end(), ' '), " spaces, blanks at");
+  for (std::size_t at = pattern.find('{'); at != std::string_view::npos; at = pattern.find('{', at + 1)) shape += concat(" ", at);
+  return shape;
+}
+
+// A classifier that was shown lengths, and had learnt what each stands for, named all that stands in 65 of 100 items.
+TEST(MultiQuery, AskingAndTakingBackHaveTheSameShapes) {
+  const auto shapes = [](const auto& wordings) {
+    std::multiset<std::string> all;
+    for (const QueryWording& wording : wordings) all.insert(concat(wording.slots, ": ", shape_of(wording.pattern)));
+    return all;
+  };
+  EXPECT_EQ(shapes(kAsked), shapes(kCancelled));
+  std::multiset<std::string> asked, cancelled, old_first, new_first;
+  for (const std::string_view head : kAskedHeads) asked.insert(shape_of(head));
+  for (const std::string_view head : kCancelledHeads) cancelled.insert(shape_of(head));
+  EXPECT_EQ(asked, cancelled);
+  for (const QueryWording& wording : kReplaced) {
+    (wording.slots == std::string_view("knKN") ? old_first : new_first).insert(shape_of(wording.pattern));
+  }
+  EXPECT_EQ(old_first, new_first);
 }
 
 TEST(MultiQuery, ItemsHoldWhatTheKnobsSay) {
