@@ -24,7 +24,7 @@ void rope(ThreadPool& pool, float* x, std::int64_t rows, std::int64_t row_stride
 
 /// act[r] = silu(gate) * up, gate_up [rows, 2*dim] (gate first), act [rows, dim].
 void swiglu_forward(ThreadPool& pool, const float* gate_up, std::int64_t rows, std::int64_t dim, float* act);
-/// dgate_up [rows, 2*dim] from dact [rows, dim].
+/// dgate_up [rows, 2*dim] from dact [rows, dim]; it may be gate_up itself.
 void swiglu_backward(ThreadPool& pool, const float* dact, const float* gate_up, std::int64_t rows, std::int64_t dim, float* dgate_up);
 
 /// y[r] = table[tokens[r]]; table [vocab, dim].

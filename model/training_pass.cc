@@ -84,8 +84,8 @@ struct TrainingPass::State {
   kernels::Buffer<float> hidden{};
   // Gradients as long as the batch: of the residual stream (and of its wanted rows in the last layer), and around attention.
   kernels::Buffer<float> dresidual{}, dwanted{}, dattention{}, dqkv{};
-  // Of a block of rows.
-  kernels::Buffer<float> normed{}, rstd{}, activated{}, gate_up{}, dactivated{}, dmlp{}, dnormed{}, gathered{}, placed{};
+  // Of a block of rows; where nobody needs a value any more, its gradient takes its place.
+  kernels::Buffer<float> normed{}, rstd{}, activated{}, gate_up{}, gathered{}, placed{};
 
   void recompute(const LayerPass& pass, const TrainBatch& batch);
   void backward_mlp(const LayerPass& pass, const float* values, float* dstream, float* gradient);
@@ -177,25 +177,24 @@ void TrainingPass::State::backward_mlp(const LayerPass& pass, const float* value
     float* rows_normed = reserved(normed, count * widths.hidden);
     float* rows_rstd = reserved(rstd, count);
     kernels::rmsnorm_forward(pool, middle, count, widths.hidden, layer.post_attention_norm, config.rms_norm_eps, rows_normed, rows_rstd);
-    float* rows_gate_up = nullptr;
+    float* rows_dgate_up = reserved(gate_up, count * 2 * widths.intermediate);
+    const float* rows_gate_up = rows_dgate_up;
     if (saved.kept == KeptActivations::everything) {
       rows_gate_up = kept.gate_up.data() + first * 2 * widths.intermediate;
     } else {
-      rows_gate_up = reserved(gate_up, count * 2 * widths.intermediate);
-      kernels::linear_forward(pool, rows_normed, count, layer.gate_up, rows_gate_up);
+      kernels::linear_forward(pool, rows_normed, count, layer.gate_up, rows_dgate_up);
     }
     float* rows_activated = reserved(activated, count * widths.intermediate);
-    float* rows_dactivated = reserved(dactivated, count * widths.intermediate);
-    float* rows_dmlp = reserved(dmlp, count * 2 * widths.intermediate);
-    float* rows_dnormed = reserved(dnormed, count * widths.hidden);
     float* drows = dstream + first * widths.hidden;
     kernels::swiglu_forward(pool, rows_gate_up, count, widths.intermediate, rows_activated);
     kernels::linear_backward_weight(pool, drows, rows_activated, count, widths.intermediate, down, dtype);
+    float* rows_dactivated = rows_activated;
     kernels::linear_backward_input(pool, drows, count, widths.intermediate, down, dtype, rows_dactivated);
-    kernels::swiglu_backward(pool, rows_dactivated, rows_gate_up, count, widths.intermediate, rows_dmlp);
+    kernels::swiglu_backward(pool, rows_dactivated, rows_gate_up, count, widths.intermediate, rows_dgate_up);
 
-    kernels::linear_backward_weight(pool, rows_dmlp, rows_normed, count, widths.hidden, gate_and_up, dtype);
-    kernels::linear_backward_input(pool, rows_dmlp, count, widths.hidden, gate_and_up, dtype, rows_dnormed);
+    kernels::linear_backward_weight(pool, rows_dgate_up, rows_normed, count, widths.hidden, gate_and_up, dtype);
+    float* rows_dnormed = rows_normed;
+    kernels::linear_backward_input(pool, rows_dgate_up, count, widths.hidden, gate_and_up, dtype, rows_dnormed);
     kernels::rmsnorm_backward(pool, rows_dnormed, middle, rows_rstd, layer.post_attention_norm, count, widths.hidden, drows,
                               gradient + at.post_attention_norm);
   });
@@ -239,8 +238,8 @@ void TrainingPass::State::backward_qkv(const LayerPass& pass, const float* value
                                 dq + widths.q, dq + widths.q + widths.kv);
   }
   const ProfileScope scope("projections");
-  const kernels::WeightBlock qkv[] = {{values + at.q, gradient + at.q, widths.qkv}};
-  const kernels::WeightBlock kv[] = {{values + at.k, gradient + at.k, 2 * widths.kv}};
+  // Two blocks, so that a row's sum is the same whether its neighbours have queries or not.
+  const kernels::WeightBlock q_and_kv[] = {{values + at.q, gradient + at.q, widths.q}, {values + at.k, gradient + at.k, 2 * widths.kv}};
   for_row_blocks(rows, [&](std::int64_t first, std::int64_t count) {
     float* drows = dq + first * widths.qkv;
     const bool queries = pass.active.any_of(first, count);
@@ -251,17 +250,17 @@ void TrainingPass::State::backward_qkv(const LayerPass& pass, const float* value
       }
       drows = pairs;
     }
-    const std::span<const kernels::WeightBlock> blocks = queries ? std::span(qkv) : std::span(kv);
+    const std::span<const kernels::WeightBlock> blocks = std::span(q_and_kv).subspan(queries ? 0 : 1);
     if (!layer.inv_freq.empty()) {
-      kernels::rope(pool, drows, count, blocks[0].n, config.num_kv_heads + (queries ? config.num_heads : 0), config.head_dim,
-                    batch.position_ids.data() + first, layer.inv_freq, true);
+      kernels::rope(pool, drows, count, queries ? widths.qkv : 2 * widths.kv, config.num_kv_heads + (queries ? config.num_heads : 0),
+                    config.head_dim, batch.position_ids.data() + first, layer.inv_freq, true);
     }
     const float* input = saved.layers[pass.layer].input.data() + first * widths.hidden;
     float* rows_normed = reserved(normed, count * widths.hidden);
     float* rows_rstd = reserved(rstd, count);
-    float* rows_dnormed = reserved(dnormed, count * widths.hidden);
     kernels::rmsnorm_forward(pool, input, count, widths.hidden, layer.input_norm, config.rms_norm_eps, rows_normed, rows_rstd);
     kernels::linear_backward_weight(pool, drows, rows_normed, count, widths.hidden, blocks, dtype);
+    float* rows_dnormed = rows_normed;
     kernels::linear_backward_input(pool, drows, count, widths.hidden, blocks, dtype, rows_dnormed);
     kernels::rmsnorm_backward(pool, rows_dnormed, input, rows_rstd, layer.input_norm, count, widths.hidden,
                               dresidual.data() + first * widths.hidden, gradient + at.input_norm);

@@ -210,6 +210,9 @@ TEST(SwiGlu, BackwardMatchesFiniteDifferences) {
       swiglu_backward(pool, dact.data(), gate_up.data(), kRows, dim, dgate_up.data());
       const auto loss = [&](const std::vector<double>& at) { return reference::dot(widen(dact), reference::swiglu(at, kRows, dim)); };
       expect_close(dgate_up, reference::finite_differences(loss, widen(gate_up)), kGradientTolerance, concat(isa, ", dim ", dim));
+      std::vector<float> in_place = gate_up;
+      swiglu_backward(pool, dact.data(), in_place.data(), kRows, dim, in_place.data());
+      expect_same_bits(in_place, dgate_up, concat(isa, ", dim ", dim, ", in place"));
     }
   });
 }
