@@ -75,6 +75,10 @@ StoredTensor read_entry(const std::string& path, const std::string& name, const 
   return tensor;
 }
 
+kernels::DType stored_dtype(const TensorToWrite& tensor, kernels::DType of_floats) {
+  return std::holds_alternative<const float*>(tensor.values) ? of_floats : kernels::DType::bf16;
+}
+
 std::string_view view(const void* bytes, std::int64_t size) { return {static_cast<const char*>(bytes), static_cast<std::size_t>(size)}; }
 
 float half_to_float(std::uint16_t half) {
@@ -187,15 +191,16 @@ void write_safetensors(const std::string& path, std::span<const TensorToWrite> t
   std::int64_t offset = 0;
   std::vector<std::int64_t> sizes;
   for (const TensorToWrite& tensor : tensors) {
+    const kernels::DType stored = stored_dtype(tensor, dtype);
     Json& entry = header[tensor.name];
-    entry["dtype"] = dtype == kernels::DType::f32 ? "F32" : "BF16";
+    entry["dtype"] = stored == kernels::DType::f32 ? "F32" : "BF16";
     entry["shape"] = Json::array();
     std::int64_t size = 1;
     for (const std::int64_t extent : tensor.shape) {
       entry["shape"].push_back(extent);
       size *= extent;
     }
-    const std::int64_t end = offset + size * kernels::size_of(dtype);
+    const std::int64_t end = offset + size * kernels::size_of(stored);
     entry["data_offsets"].push_back(offset);
     entry["data_offsets"].push_back(end);
     offset = end;
@@ -210,14 +215,20 @@ void write_safetensors(const std::string& path, std::span<const TensorToWrite> t
   file.write(text);
   std::vector<kernels::bf16> rounded;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const auto write_whole = [&](const auto* values) { file.write(view(values, sizes[i] * std::int64_t{sizeof(*values)})); };
+    if (const auto* halves = std::get_if<const kernels::bf16*>(&tensors[i].values)) {
+      write_whole(*halves);
+      continue;
+    }
+    const float* values = std::get<const float*>(tensors[i].values);
     if (dtype == kernels::DType::f32) {
-      file.write(view(tensors[i].values, sizes[i] * kernels::size_of(dtype)));
+      write_whole(values);
       continue;
     }
     for (std::int64_t begin = 0; begin < sizes[i]; begin += kChunk) {
       const std::int64_t count = std::min(kChunk, sizes[i] - begin);
       rounded.resize(count);
-      std::transform(tensors[i].values + begin, tensors[i].values + begin + count, rounded.begin(), kernels::to_bf16);
+      std::transform(values + begin, values + begin + count, rounded.begin(), kernels::to_bf16);
       file.write(view(rounded.data(), count * kernels::size_of(dtype)));
     }
   }

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "kernels/dtype.h"
@@ -54,10 +55,11 @@ void read_tensor(const StoredTensor& tensor, float* out);
 struct TensorToWrite {
   std::string name;
   std::vector<std::int64_t> shape;
-  const float* values;
+  std::variant<const float*, const kernels::bf16*> values;
 };
 
-/// Writes the tensors in the given order as f32 or rounded to bf16, with metadata {"format": "pt"}, as one atomic replacement of `path`.
+/// Writes the tensors in the given order, float values as f32 or rounded to bf16, bfloat16 ones as they are, with metadata {"format":
+/// "pt"}, as one atomic replacement of `path`.
 void write_safetensors(const std::string& path, std::span<const TensorToWrite> tensors, kernels::DType dtype);
 
 }  // namespace longbow::model

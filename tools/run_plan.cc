@@ -40,11 +40,13 @@ struct BatchShape {
   std::int64_t rows, active_rows, targets;  // active: computed to the end of the last layer
 };
 
-/// What a block of rows needs within a layer, forward and backward, kept for the whole run.
-std::int64_t block_bytes(const model::ModelConfig& config, std::int64_t rows) {
+/// What a block of rows needs within a layer, forward and backward, kept for the whole run. Where everything is kept, the forward pass
+/// writes gate and up rows where they stay.
+std::int64_t block_bytes(const model::ModelConfig& config, model::KeptActivations kept, std::int64_t rows) {
   const model::RowWidths widths(config);
-  const std::int64_t forward = widths.hidden + 3 * widths.intermediate + widths.q;
-  const std::int64_t backward = 2 * widths.hidden + 6 * widths.intermediate + 2 * widths.q;
+  const std::int64_t mlp = (kept == model::KeptActivations::everything ? 1 : 3) * widths.intermediate;
+  const std::int64_t forward = widths.hidden + mlp + widths.q;
+  const std::int64_t backward = widths.hidden + 3 * widths.intermediate + widths.q + std::max(widths.q, 2 * widths.kv);
   return std::min(rows, model::kRowsAtOnce) * (forward + backward) * kFloat;
 }
 
@@ -89,17 +91,17 @@ Recomputed recomputed(const model::ModelConfig& config, model::KeptActivations k
   return {2 * (gate_and_up + static_cast<double>(widths.qkv + widths.q) / whole), 4};
 }
 
-std::vector<MemoryPart> trainer_memory(const model::ModelConfig& config, kernels::DType dtype, const BatchShape& batch,
-                                       model::KeptActivations kept) {
+std::vector<MemoryPart> trainer_memory(const model::ModelConfig& config, kernels::DType dtype, kernels::DType moments,
+                                       const BatchShape& batch, model::KeptActivations kept) {
   const ParameterCounts counts(config);
   const std::int64_t logits = kernels::logprob_tile_rows(config.vocab_size) * config.vocab_size;
   return {{"weights, float32", counts.all * kFloat},
           {"weights, packed", packed_bytes(counts, dtype)},
           {"gradients", counts.all * kFloat},
-          {"optimizer moments", 2 * counts.all * kFloat},
+          {"optimizer moments", 2 * counts.all * kernels::size_of(moments)},
           {"activations", model::kept_bytes(config, kept, batch.rows, batch.active_rows)},
           {"gradients of rows", row_gradient_bytes(config, batch, dtype)},
-          {"scratch of a layer", block_bytes(config, batch.rows)},
+          {"scratch of a layer", block_bytes(config, kept, batch.rows)},
           {"logits tile", logits * kFloat}};
 }
 
@@ -139,7 +141,7 @@ RunPlan plan_grpo(const trainer::TrainRecipe& recipe, const model::ModelConfig& 
 
   const BatchShape batch{rows, rows - prompt + 1, group * completion};
   plan.kept = model::choose_kept(config, batch.rows, batch.active_rows, recipe.activation_budget_mib << 20);
-  ProcessPlan learner{"learner", 1, trainer_memory(config, dtype, batch, plan.kept)};
+  ProcessPlan learner{"learner", 1, trainer_memory(config, dtype, recipe.optimizer.moment_dtype, batch, plan.kept)};
   if (has_reference) learner.parts.push_back({"model at the start", counts.all * kFloat + packed_bytes(counts, dtype)});
   if (has_reference || algorithm.mini_batches > 1) learner.parts.push_back({"scoring pass", forward_bytes(config, rows)});
   // The newest beside the version before, whose pages the next one takes.
@@ -203,7 +205,8 @@ RunPlan plan_next_token(const trainer::LmRecipe& recipe, const model::ModelConfi
     const double products = (6 + again.products) * static_cast<double>(counts.layers) + 8 * static_cast<double>(counts.head);
     plan.stages.push_back({stage.name, stage.steps, {{"train", tokens, products * tokens, 0, (14 + again.attention) * work}}});
   }
-  plan.processes = {{"trainer", 1, trainer_memory(config, dtype, {most_rows, most_rows, most_rows}, plan.kept)}};
+  plan.processes = {
+      {"trainer", 1, trainer_memory(config, dtype, recipe.optimizer.moment_dtype, {most_rows, most_rows, most_rows}, plan.kept)}};
   plan.processes[0].parts.push_back({"corpus, documents", kCorpusBytes});
   return plan;
 }

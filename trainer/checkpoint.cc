@@ -9,7 +9,9 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "core/atomic_file.h"
@@ -71,10 +73,14 @@ void write_checkpoint(const std::string& dir, const CheckpointTarget& target, co
                       const model::ParameterLayout& layout, const model::Weights& weights, Optimizer& optimizer) {
   model::save_checkpoint_dir(dir, config, layout, weights, target.dtype, target.tokenizer_dir);
   const std::vector<std::int64_t> shape = {layout.total};
-  const std::array<model::TensorToWrite, 3> tensors = {{{"weights", shape, weights.values.data()},
-                                                        {"moment1", shape, optimizer.moment1().data()},
-                                                        {"moment2", shape, optimizer.moment2().data()}}};
-  model::write_safetensors(dir + kTensorFile, tensors, kernels::DType::f32);
+  std::visit(
+      [&](const auto& moments) {
+        const std::array<model::TensorToWrite, 3> tensors = {{{"weights", shape, weights.values.data()},
+                                                              {"moment1", shape, moments.first.data()},
+                                                              {"moment2", shape, moments.second.data()}}};
+        model::write_safetensors(dir + kTensorFile, tensors, kernels::DType::f32);
+      },
+      optimizer.moments());
   Json json = Json::object();
   json["version"] = kStateVersion;
   json["step"] = state.step;
@@ -82,6 +88,23 @@ void write_checkpoint(const std::string& dir, const CheckpointTarget& target, co
   json["layout_hash"] = std::to_string(model::layout_hash(layout));
   json["extra"] = state.extra;
   write_file_atomically(dir + kStateFile, json.dump(2) + "\n");
+}
+
+/// Fills `out` with the tensor's bytes. Another type is refused: rounded or widened, training would not go on as it would have.
+template <class Stored>
+void read_as_stored(const model::SafetensorsFile& file, std::string_view name, kernels::Buffer<Stored>& out) {
+  constexpr auto kType = std::is_same_v<Stored, float> ? model::StoredType::f32 : model::StoredType::bf16;
+  for (const model::StoredTensor& tensor : file.tensors()) {
+    if (tensor.name != name || tensor.size != out.size()) continue;
+    if (tensor.dtype != kType) {
+      throw UserError(concat("checkpoint: expected '", name, "' in ", model::name_of(kType), ", got ", model::name_of(tensor.dtype), " (",
+                             file.path(), ")"),
+                      "moments are stored as /optimizer/moment_dtype said when the run began");
+    }
+    std::memcpy(out.data(), tensor.data, tensor.size * sizeof(Stored));
+    return;
+  }
+  throw UserError(concat("checkpoint: expected a tensor '", name, "' of ", out.size(), " elements (", file.path(), ")"));
 }
 
 TrainerState read_checkpoint(const std::string& dir, const model::ParameterLayout& layout, model::Weights& weights, Optimizer& optimizer) {
@@ -94,15 +117,13 @@ TrainerState read_checkpoint(const std::string& dir, const model::ParameterLayou
     throw UserError(concat("checkpoint: expected the tensors of the recipe's model, got another model's (", source, ")"));
   }
   const model::SafetensorsFile file(dir + kTensorFile);
-  const auto read = [&](std::string_view name, float* out) {
-    for (const model::StoredTensor& tensor : file.tensors()) {
-      if (tensor.name == name && tensor.size == layout.total) return model::read_tensor(tensor, out);
-    }
-    throw UserError(concat("checkpoint: expected a tensor '", name, "' of ", layout.total, " elements (", file.path(), ")"));
-  };
-  read("weights", weights.values.data());
-  read("moment1", optimizer.moment1().data());
-  read("moment2", optimizer.moment2().data());
+  read_as_stored(file, "weights", weights.values);
+  std::visit(
+      [&](auto& moments) {
+        read_as_stored(file, "moment1", moments.first);
+        read_as_stored(file, "moment2", moments.second);
+      },
+      optimizer.moments());
   TrainerState state;
   state.step = json.at("step").as_integer();
   state.optimizer_steps = json.at("optimizer_steps").as_integer();
@@ -142,7 +163,7 @@ TrainerState load_checkpoint(const std::string& dir, const model::ParameterLayou
     return read_checkpoint(dir, layout, weights, optimizer);
   } catch (const UserError& error) {
     throw UserError(concat("checkpoint: expected a whole one of this run, got: ", error.what(), " (", dir, ")"),
-                    "remove that folder to resume from the checkpoint before it");
+                    error.hint().empty() ? "remove that folder to resume from the checkpoint before it" : error.hint());
   }
 }
 

@@ -7,6 +7,14 @@
 #include "kernels/optimizer.h"
 
 namespace longbow::trainer {
+namespace {
+
+template <class Stored>
+Moments zero_moments(std::int64_t size) {
+  return MomentPair<Stored>{kernels::Buffer<Stored>(size), kernels::Buffer<Stored>(size)};
+}
+
+}  // namespace
 
 double learning_rate_at(const OptimizerConfig& config, std::int64_t step, std::int64_t total_steps) {
   if (step < config.warmup_steps) return config.learning_rate * static_cast<double>(step + 1) / static_cast<double>(config.warmup_steps);
@@ -25,7 +33,10 @@ double learning_rate_at(const OptimizerConfig& config, std::int64_t step, std::i
 }
 
 Optimizer::Optimizer(ThreadPool& pool, OptimizerConfig config, const model::ParameterLayout& layout)
-    : pool_(pool), config_(config), moment1_(layout.total), moment2_(layout.total) {
+    : pool_(pool),
+      config_(config),
+      size_(layout.total),
+      moments_(config.moment_dtype == kernels::DType::f32 ? zero_moments<float>(size_) : zero_moments<kernels::bf16>(size_)) {
   for (const model::ParameterInfo& parameter : layout.parameters) {
     const bool decayed = parameter.shape.size() > 1;
     if (!ranges_.empty() && ranges_.back().decayed == decayed) {
@@ -39,7 +50,7 @@ Optimizer::Optimizer(ThreadPool& pool, OptimizerConfig config, const model::Para
 Optimizer::StepResult Optimizer::step(const float* gradient, float* weights, double learning_rate) {
   StepResult result;
   result.learning_rate = learning_rate;
-  result.grad_norm = std::sqrt(kernels::sum_of_squares(pool_, gradient, moment1_.size()));
+  result.grad_norm = std::sqrt(kernels::sum_of_squares(pool_, gradient, size_));
   if (!std::isfinite(result.grad_norm)) {
     result.skipped = true;
     return result;
@@ -55,8 +66,13 @@ Optimizer::StepResult Optimizer::step(const float* gradient, float* weights, dou
   options.step = steps_taken_;
   for (const Range& range : ranges_) {
     options.weight_decay = range.decayed ? static_cast<float>(config_.weight_decay) : 0.0f;
-    kernels::adamw(pool_, options, range.size, gradient + range.offset, weights + range.offset, moment1_.data() + range.offset,
-                   moment2_.data() + range.offset);
+    options.first_element = range.offset;
+    std::visit(
+        [&](auto& moments) {
+          kernels::adamw(pool_, options, range.size, gradient + range.offset, weights + range.offset, moments.first.data() + range.offset,
+                         moments.second.data() + range.offset);
+        },
+        moments_);
   }
   return result;
 }

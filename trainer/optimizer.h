@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <variant>
 #include <vector>
 
 #include "core/config.h"
@@ -25,6 +26,7 @@ struct OptimizerConfig {
   std::int64_t warmup_steps = 0;
   Schedule schedule = Schedule::constant;
   double final_learning_rate_ratio = 0.1;
+  kernels::DType moment_dtype = kernels::DType::f32;
 
   template <class Visitor>
   void visit(Visitor& v) {
@@ -40,13 +42,22 @@ struct OptimizerConfig {
              {.help = "Shape after the warm-up."});
     v.field("final_learning_rate_ratio", final_learning_rate_ratio,
             {.help = "Where linear and cosine end, as a share of the peak.", .min = 0, .max = 1});
+    v.choice("moment_dtype", moment_dtype, {{"float32", kernels::DType::f32}, {"bfloat16", kernels::DType::bf16}},
+             {.help = "How AdamW's moments are stored; bfloat16 takes half the memory and is rounded at random, without bias."});
   }
 };
 
 /// The learning rate of optimizer step `step` (0-based) of `total_steps`.
 double learning_rate_at(const OptimizerConfig& config, std::int64_t step, std::int64_t total_steps);
 
-/// First and second moments in the layout of the flat weights, and how many steps were taken.
+/// First and second moments, in the layout of the flat weights.
+template <class Stored>
+struct MomentPair {
+  kernels::Buffer<Stored> first, second;
+};
+using Moments = std::variant<MomentPair<float>, MomentPair<kernels::bf16>>;
+
+/// AdamW's moments in the type of the config, and how many steps were taken.
 class Optimizer {
  public:
   Optimizer(ThreadPool& pool, OptimizerConfig config, const model::ParameterLayout& layout);
@@ -62,8 +73,7 @@ class Optimizer {
   const OptimizerConfig& config() const { return config_; }
   std::int64_t steps_taken() const { return steps_taken_; }
   void set_steps_taken(std::int64_t steps) { steps_taken_ = steps; }
-  kernels::Buffer<float>& moment1() { return moment1_; }
-  kernels::Buffer<float>& moment2() { return moment2_; }
+  Moments& moments() { return moments_; }
 
  private:
   struct Range {
@@ -72,10 +82,10 @@ class Optimizer {
   };
   ThreadPool& pool_;
   OptimizerConfig config_;
+  std::int64_t size_;
   std::vector<Range> ranges_;  // neighbouring tensors of equal treatment, merged
   std::int64_t steps_taken_ = 0;
-  kernels::Buffer<float> moment1_;
-  kernels::Buffer<float> moment2_;
+  Moments moments_;
 };
 
 }  // namespace longbow::trainer

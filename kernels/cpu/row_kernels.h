@@ -8,6 +8,22 @@
 
 namespace longbow::kernels {
 
+/// Names the random bits of one step.
+struct RoundingKey {
+  std::uint32_t before, between;
+};
+
+/// What a block of an AdamW step needs beside its arrays.
+struct AdamWBlock {
+  float correction1, correction2;  // of moments that began at zero
+  RoundingKey key;
+  std::uint32_t first_element;  // AdamWStep::first_element of this block, its low bits
+};
+
+template <class Moment>
+using AdamWKernel = void (*)(const AdamWStep& options, const AdamWBlock& block, std::int64_t size, const float* gradient, float* weight,
+                             Moment* moment1, Moment* moment2);
+
 struct RowKernels {
   /// Returns rstd; y [dim].
   float (*rmsnorm)(const float* x, std::int64_t dim, const float* weight, float eps, float* y);
@@ -30,8 +46,8 @@ struct RowKernels {
   /// In place, x = p * (factor + entropy_factor * (z - mean)) with p = exp(z - log_sum).
   void (*softmax_gradient)(float* x, std::int64_t size, float largest, float scale, float log_sum, float factor, float entropy_factor,
                            float mean);
-  void (*adamw)(const AdamWStep& options, float correction1, float correction2, std::int64_t size, const float* gradient, float* weight,
-                float* moment1, float* moment2);
+  AdamWKernel<float> adamw;
+  AdamWKernel<bf16> adamw_bf16;
   double (*sum_of_squares)(const float* values, std::int64_t size);
   void (*add)(const float* x, std::int64_t size, float* sum);
 };

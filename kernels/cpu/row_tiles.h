@@ -10,12 +10,12 @@ template <class Body>
 inline void for_each_vector(std::int64_t size, const Body& body) {
   std::int64_t i = 0;
   for (; i + kLanes <= size; i += kLanes) {
-    body([i](const float* p, float = 0) { return load(p + i); }, [i](float* p, Vec v) { store(p + i, v); });
+    body([i](const auto* p, auto...) { return load(p + i); }, [i](auto* p, auto v) { store(p + i, v); });
   }
   if (i < size) {
     const int count = static_cast<int>(size - i);
-    body([i, count](const float* p, float rest = 0) { return load_part(p + i, count, rest); },
-         [i, count](float* p, Vec v) { store_part(p + i, count, v); });
+    body([i, count](const auto* p, auto... rest) { return load_part(p + i, count, rest...); },
+         [i, count](auto* p, auto v) { store_part(p + i, count, v); });
   }
 }
 
@@ -151,16 +151,41 @@ inline Vec square_root(Vec v) {
   return load(x);
 }
 
-void adamw(const AdamWStep& options, float correction1, float correction2, std::int64_t size, const float* gradient, float* weight,
-           float* moment1, float* moment2) {
+// 32 random bits for each of the elements `index`, by two multiplications and shifts that spread every bit of it (the finaliser
+// "lowbias32" by C. Wellons), with the second half of the key between them: steps then are not permutations of one another.
+inline BitVec random_bits(BitVec index, const RoundingKey& key) {
+  BitVec x = index ^ key.before;
+  x = (x ^ (x >> 16)) * 0x7feb352du;
+  x = ((x ^ (x >> 15)) + key.between) * 0x846ca68bu;
+  return x ^ (x >> 16);
+}
+
+// v as it is stored: to bf16, up with the probability that makes its mean v, decided by 16 random bits. NaN stays NaN.
+template <class Stored>
+inline auto rounded(Vec v, BitVec random) {
+  if constexpr (sizeof(Stored) == sizeof(float)) {
+    return v;
+  } else {
+    const BitVec bits = v == v ? (BitVec)v + random : (BitVec)v | 0x400000u;
+    return __builtin_convertvector(bits >> 16, HalfVec);
+  }
+}
+
+template <class Moment>
+void adamw(const AdamWStep& options, const AdamWBlock& block, std::int64_t size, const float* gradient, float* weight, Moment* moment1,
+           Moment* moment2) {
   const float decay = 1.0f - options.learning_rate * options.weight_decay;
+  BitVec index;
+  for (int lane = 0; lane < kLanes; ++lane) index[lane] = block.first_element + static_cast<unsigned>(lane);
   for_each_vector(size, [&](auto get, auto put) {
     const Vec g = get(gradient) * broadcast(options.gradient_scale);
     const Vec m = get(moment1) * broadcast(options.beta1) + g * broadcast(1.0f - options.beta1);
     const Vec v = get(moment2) * broadcast(options.beta2) + g * g * broadcast(1.0f - options.beta2);
-    put(moment1, m);
-    put(moment2, v);
-    const Vec step = m * broadcast(correction1) / (square_root(v * broadcast(correction2)) + broadcast(options.eps));
+    const BitVec random = random_bits(index, block.key);
+    put(moment1, rounded<Moment>(m, random & 0xffffu));
+    put(moment2, rounded<Moment>(v, random >> 16));
+    index += static_cast<unsigned>(kLanes);
+    const Vec step = m * broadcast(block.correction1) / (square_root(v * broadcast(block.correction2)) + broadcast(options.eps));
     put(weight, get(weight) * broadcast(decay) - broadcast(options.learning_rate) * step);
   });
 }
@@ -194,7 +219,8 @@ RowKernels kernels() {
           .exp_sum = exp_sum,
           .weighted_exp_sum = weighted_exp_sum,
           .softmax_gradient = softmax_gradient,
-          .adamw = adamw,
+          .adamw = adamw<float>,
+          .adamw_bf16 = adamw<bf16>,
           .sum_of_squares = sum_of_squares,
           .add = add};
 }

@@ -35,22 +35,33 @@ inline Vec load(const float* p) {
   return v;
 }
 
+inline Vec widened(HalfVec half) { return (Vec)(__builtin_convertvector(half, BitVec) << 16); }
+
 inline Vec load(const bf16* p) {
   HalfVec half;
   __builtin_memcpy(&half, p, sizeof half);
-  return (Vec)(__builtin_convertvector(half, BitVec) << 16);
+  return widened(half);
 }
 
 inline void store(float* p, Vec v) { __builtin_memcpy(p, &v, sizeof v); }
+inline void store(bf16* p, HalfVec v) { __builtin_memcpy(&p->bits, &v, sizeof v); }
 
-/// The first n floats of p; the other lanes are `rest`.
-inline Vec load_part(const float* p, int n, float rest) {
+/// The first n values of p; the other lanes are `rest`.
+inline Vec load_part(const float* p, int n, float rest = 0) {
   Vec v = broadcast(rest);
   __builtin_memcpy(&v, p, static_cast<unsigned>(n) * sizeof(float));
   return v;
 }
 
+/// The same with zeros beyond.
+inline Vec load_part(const bf16* p, int n) {
+  HalfVec half = {};
+  __builtin_memcpy(&half, p, static_cast<unsigned>(n) * sizeof(bf16));
+  return widened(half);
+}
+
 inline void store_part(float* p, int n, Vec v) { __builtin_memcpy(p, &v, static_cast<unsigned>(n) * sizeof(float)); }
+inline void store_part(bf16* p, int n, HalfVec v) { __builtin_memcpy(&p->bits, &v, static_cast<unsigned>(n) * sizeof(bf16)); }
 
 /// a * b + c; one rounding wherever the instruction set fuses it.
 inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }

@@ -214,6 +214,16 @@ TEST_F(Plan, CountsThePromptOnce) {
   EXPECT_GT(plan.at("seconds").as_number(), 0);
 }
 
+TEST_F(Plan, CountsMomentsAsTheyAreStored) {
+  auto given = arguments();
+  given.insert(given.end(), {"--set", "/optimizer/moment_dtype=\"bfloat16\""});
+  const Outcome outcome = run_longbow(given);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.error;
+  const Json plan = parse_json(outcome.out, "plan");
+  EXPECT_EQ(plan.at("memory").at("processes").at("learner").at("parts").at("optimizer moments").as_integer(),
+            4 * plan.at("parameters").as_integer());
+}
+
 // At a million tokens a document's attention is all that counts: 14 FLOP a visible pair and channel, and 4 more where nothing of it is
 // kept.
 TEST_F(Plan, CountsWhatPretrainingComputesAgain) {

@@ -6,10 +6,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <type_traits>
+#include <variant>
 
 #include "core/errors.h"
 #include "core/line_reader.h"
@@ -40,7 +44,7 @@ class CheckpointTest : public testing::Test {
               concat("longbow-checkpoint-", ::getpid(), "-", testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::remove_all(folder_);
     fs::create_directories(folder_);
-    for (std::int64_t i = 0; i < layout_.total; ++i) optimizer_.moment1()[i] = static_cast<float>(i % 7);
+    for (std::int64_t i = 0; i < layout_.total; ++i) moments_.first[i] = static_cast<float>(i % 7);
   }
   ~CheckpointTest() override { fs::remove_all(folder_); }
 
@@ -73,20 +77,70 @@ class CheckpointTest : public testing::Test {
   model::ParameterLayout layout_{config_};
   model::Weights weights_ = model::init_weights(config_, layout_, model::InitScheme::fan_in, 3);
   Optimizer optimizer_{pool_, {}, layout_};
+  MomentPair<float>& moments_ = std::get<MomentPair<float>>(optimizer_.moments());
 };
 
 TEST_F(CheckpointTest, RoundTripsToTheBit) {
   const std::string dir = save(12);
   std::vector<float> weights(weights_.values.data(), weights_.values.data() + layout_.total);
-  for (std::int64_t i = 0; i < layout_.total; ++i) weights_.values[i] = optimizer_.moment1()[i] = optimizer_.moment2()[i] = -1;
+  for (std::int64_t i = 0; i < layout_.total; ++i) weights_.values[i] = moments_.first[i] = moments_.second[i] = -1;
   const TrainerState state = load(dir);
   EXPECT_EQ(state.step, 12);
   EXPECT_EQ(state.optimizer_steps, 13);
   EXPECT_EQ(optimizer_.steps_taken(), 13);
   EXPECT_EQ(state.extra.at("note").as_string(), "kept");
   EXPECT_EQ(std::vector<float>(weights_.values.data(), weights_.values.data() + layout_.total), weights);
-  EXPECT_EQ(optimizer_.moment1()[6], 6.0f);
-  EXPECT_EQ(optimizer_.moment2()[6], 0.0f);
+  EXPECT_EQ(moments_.first[6], 6.0f);
+  EXPECT_EQ(moments_.second[6], 0.0f);
+}
+
+// A copy of the optimizer that goes on from a checkpoint, beside the one that was not interrupted.
+TEST_F(CheckpointTest, MomentsOfEitherTypeGoOnToTheSameBits) {
+  for (const kernels::DType dtype : {kernels::DType::f32, kernels::DType::bf16}) {
+    SCOPED_TRACE(kernels::name_of(dtype));
+    OptimizerConfig config;
+    config.learning_rate = 0.01;
+    config.moment_dtype = dtype;
+    Optimizer optimizer(pool_, config, layout_), resumed(pool_, config, layout_);
+    std::vector<float> gradient(layout_.total);
+    const auto train = [&](Optimizer& by, model::Weights& weights, int first, int end) {
+      for (int step = first; step < end; ++step) {
+        for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] = std::sin(0.37f * static_cast<float>(i) + static_cast<float>(step));
+        by.step(gradient.data(), weights.values.data(), config.learning_rate);
+      }
+    };
+    train(optimizer, weights_, 0, 3);
+    const std::string dir = save_checkpoint({folder_.string(), "", dtype}, {.step = static_cast<std::int64_t>(dtype), .optimizer_steps = 3},
+                                            config_, layout_, weights_, optimizer, 1);
+    const auto stored_bytes = layout_.total * (4 + 2 * kernels::size_of(dtype));
+    EXPECT_NEAR(static_cast<double>(fs::file_size(dir + "/trainer_state.safetensors")), static_cast<double>(stored_bytes), 512);
+    train(optimizer, weights_, 3, 6);
+    model::Weights other = model::init_weights(config_, layout_, model::InitScheme::fan_in, 4);
+    load_checkpoint(dir, layout_, other, resumed);
+    train(resumed, other, 3, 6);
+    EXPECT_EQ(std::memcmp(weights_.values.data(), other.values.data(), layout_.total * sizeof(float)), 0);
+    std::visit(
+        [&](const auto& moments) {
+          const auto& others = std::get<std::decay_t<decltype(moments)>>(resumed.moments());
+          EXPECT_EQ(std::memcmp(moments.first.data(), others.first.data(), layout_.total * kernels::size_of(dtype)), 0);
+          EXPECT_EQ(std::memcmp(moments.second.data(), others.second.data(), layout_.total * kernels::size_of(dtype)), 0);
+        },
+        optimizer.moments());
+  }
+}
+
+TEST_F(CheckpointTest, MomentsOfTheOtherTypeAreRefused) {
+  OptimizerConfig config;
+  config.moment_dtype = kernels::DType::bf16;
+  Optimizer in_bfloat16(pool_, config, layout_);
+  const std::string of_float32 = save(1);
+  const std::string of_bfloat16 =
+      save_checkpoint({folder_.string(), "", kernels::DType::bf16}, {.step = 2}, config_, layout_, weights_, in_bfloat16, 9);
+  const char* hint = " | moments are stored as /optimizer/moment_dtype said when the run began";
+  EXPECT_THAT(error_of([&] { load_checkpoint(of_float32, layout_, weights_, in_bfloat16); }),
+              testing::AllOf(HasSubstr("expected 'moment1' in BF16, got F32"), testing::EndsWith(hint)));
+  EXPECT_THAT(error_of([&] { load(of_bfloat16); }),
+              testing::AllOf(HasSubstr("expected 'moment1' in F32, got BF16"), testing::EndsWith(hint)));
 }
 
 TEST_F(CheckpointTest, TheNewestIsTheOneOfTheHighestStep) {
