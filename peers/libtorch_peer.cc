@@ -37,7 +37,6 @@ using longbow::Stopwatch;
 using longbow::UserError;
 
 constexpr int kMaxRuns = 1000;
-constexpr double kLongRunSeconds = 60;
 
 at::Tensor make_input(std::vector<std::int64_t> shape, std::uint64_t salt, at::ScalarType type) {
   const at::Tensor tensor = at::empty(shape, at::kBFloat16);
@@ -183,17 +182,15 @@ Json check(const std::vector<std::int64_t>& size) {
   return result;
 }
 
-/// As time_runs does for ours: a run to warm up, unless it takes more than a minute; then until `budget` seconds have passed.
+/// As time_runs does for ours: a run to warm up, then until `budget` seconds have passed.
 Json measure(const Run& run, double budget) {
   const std::int64_t before = longbow::tools::reset_peak_resident_bytes();
-  std::vector<double> seconds{run()};
-  if (seconds.front() <= kLongRunSeconds) {
-    seconds.clear();
-    const Stopwatch watch;
-    do {
-      seconds.push_back(run());
-    } while (watch.seconds() < budget && seconds.size() < kMaxRuns);
-  }
+  run();
+  std::vector<double> seconds;
+  const Stopwatch watch;
+  do {
+    seconds.push_back(run());
+  } while (watch.seconds() < budget && seconds.size() < kMaxRuns);
   Json result = Json::object();
   for (const double value : seconds) result["seconds"].push_back(value);
   result["peak_rss_bytes"] = longbow::tools::peak_resident_bytes();

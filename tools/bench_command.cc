@@ -92,13 +92,13 @@ void print_head(const Ceilings& ceilings, int threads, double load) {
               kernels::name_of(kernels::active_isa()).c_str(), threads, load);
   std::printf("reads memory at %.1f GB/s (one thread %.1f), bf16 products %.3f TFLOP/s, %.2f G exponentials/s\n\n", ceilings.read_gbps,
               ceilings.read_gbps_1t, ceilings.gemm_tflops, ceilings.exp_gps);
-  std::printf("%-28s %12s %-10s %9s %9s  %s\n", "benchmark", "value", "unit", "of limit", "to peer", "peer");
+  std::printf("%-28s %12s %-10s %9s %9s %9s  %s\n", "benchmark", "value", "unit", "of limit", "best run", "to peer", "peer");
 }
 
 void print_result(const char* name, const BenchResult& result, const Ceilings& around) {
-  std::printf("%-28s %12.4g %-10s %9s %9s  %s\n", name, result.median(), result.unit.c_str(),
-              ratio_text(result.ratio_to(result.limit)).c_str(), ratio_text(result.ratio_to(result.peer_value)).c_str(),
-              result.peer.empty() ? "-" : result.peer.c_str());
+  std::printf("%-28s %12.4g %-10s %9s %9s %9s  %s\n", name, result.median(), result.unit.c_str(),
+              ratio_text(result.ratio_to(result.limit)).c_str(), ratio_text(result.best_ratio_to(result.limit)).c_str(),
+              ratio_text(result.ratio_to(result.peer_value)).c_str(), result.peer.empty() ? "-" : result.peer.c_str());
   std::printf("  %s\n  around it: reads %.1f GB/s, products %.3f TFLOP/s; ours took %.1f s, %.1f s of processors\n", result.note.c_str(),
               around.read_gbps, around.gemm_tflops, result.wall_seconds, result.cpu_seconds);
 }

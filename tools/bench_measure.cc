@@ -20,7 +20,6 @@ constexpr std::int64_t kReadBytes = std::int64_t{256} << 20;  // far more than a
 constexpr std::int64_t kReadBlock = std::int64_t{1} << 20;
 constexpr double kBudgetSeconds = 1.5;  // of each of a comparison's four timings
 constexpr std::size_t kMaxRuns = 1000;
-constexpr double kLongRunSeconds = 60;  // the memory that a first run takes from the system is a small part of such a run
 
 using Words = std::uint64_t __attribute__((vector_size(64)));
 
@@ -145,9 +144,15 @@ void BenchResult::place_on_roofline(double flop, double bytes, const Timing& tim
 
 double BenchResult::median() const { return median_of(values); }
 
-std::optional<double> BenchResult::ratio_to(std::optional<double> other) const {
+double BenchResult::best() const {
+  LONGBOW_CHECK(!values.empty());
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  return higher_is_better ? *most : *least;
+}
+
+std::optional<double> BenchResult::ratio(double value, std::optional<double> other) const {
   if (!other || !(*other > 0)) return std::nullopt;
-  return higher_is_better ? median() / *other : *other / median();
+  return higher_is_better ? value / *other : *other / value;
 }
 
 Json BenchResult::to_json(const std::string& name) const {
@@ -164,6 +169,7 @@ Json BenchResult::to_json(const std::string& name) const {
   json["cpu_seconds"] = cpu_seconds;
   json["limit"] = or_null(limit);
   json["ratio_to_limit"] = or_null(ratio_to(limit));
+  json["best_ratio_to_limit"] = or_null(best_ratio_to(limit));
   json["peer"] = peer.empty() ? Json() : Json(peer);
   json["peer_value"] = or_null(peer_value);
   json["ratio_to_peer"] = or_null(ratio_to(peer_value));
@@ -183,18 +189,15 @@ Timing time_once(const std::function<void()>& body) {
 }
 
 Timing time_runs(double budget, const std::function<double()>& body) {
+  body();
+  Timing timing;
   const double cpu = processor_seconds();
-  const Stopwatch first;
-  Timing timing{{body()}, first.seconds(), processor_seconds() - cpu};
-  if (timing.wall_seconds > kLongRunSeconds) return timing;
-  timing.seconds.clear();
-  const double cpu_start = processor_seconds();
   const Stopwatch watch;
   do {
     timing.seconds.push_back(body());
   } while (watch.seconds() < budget && timing.seconds.size() < kMaxRuns);
   timing.wall_seconds = watch.seconds();
-  timing.cpu_seconds = processor_seconds() - cpu_start;
+  timing.cpu_seconds = processor_seconds() - cpu;
   return timing;
 }
 

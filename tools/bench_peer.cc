@@ -11,7 +11,7 @@
 namespace longbow::tools {
 namespace {
 
-constexpr double kTimeoutSeconds = 600;
+constexpr double kTimeoutSeconds = 1800;
 
 /// Each reason once: a peer that failed must not hide that another one did.
 void say_once(const std::string& what) {

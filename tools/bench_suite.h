@@ -58,13 +58,19 @@ struct BenchResult {
   void place_on_roofline(double flop, double bytes, const Timing& timing);
 
   double median() const;
+  double best() const;
   /// How many times better than `other` the median is.
-  std::optional<double> ratio_to(std::optional<double> other) const;
+  std::optional<double> ratio_to(std::optional<double> other) const { return ratio(median(), other); }
+  /// The same of the best run: a limit is a best round too, and machines that others share rarely give two runs alike.
+  std::optional<double> best_ratio_to(std::optional<double> other) const { return ratio(best(), other); }
   Json to_json(const std::string& name) const;
+
+ private:
+  std::optional<double> ratio(double value, std::optional<double> other) const;
 };
 
 /// Runs `body`, which returns the seconds that count, until `budget` seconds are over, at least once; a run before them only warms up,
-/// for it takes its memory from the system. One that takes more than a minute is not repeated.
+/// for it takes its memory from the system.
 Timing time_runs(double budget, const std::function<double()>& body);
 /// One run, as it is.
 Timing time_once(const std::function<void()>& body);

@@ -21,7 +21,6 @@ constexpr std::int64_t kPackSteps = 16;      // of B at a time; even, as bf16 pa
 constexpr std::int64_t kItemsPerThread = 4;  // so that threads end together
 // Up to so many tiles of rows a product waits for memory, and threads take runs of groups, so that a group can fetch the next one.
 constexpr std::int64_t kStreamTiles = 2;
-constexpr std::int64_t kStreamGroups = 4;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -79,6 +78,15 @@ class Registers {
   void (*end_)();
 };
 
+// Where runs of groups end that are handed out one after another, each a share of what is left: long ones first, so that a thread
+// reads on, and short ones last, so that all end together.
+std::span<const std::int64_t> shrinking_runs(std::int64_t groups, std::int64_t threads) {
+  thread_local std::vector<std::int64_t> ends;  // decoding takes no memory
+  ends.clear();
+  for (std::int64_t end = 0; end < groups;) ends.push_back(end += ceil_div(groups - end, 2 * threads));
+  return ends;
+}
+
 class ChunkProduct {
  public:
   ChunkProduct(const Product& p, const GemmKernels& kernels, std::span<const Slice> slices, std::int64_t first_row, std::int64_t rows)
@@ -99,11 +107,12 @@ class ChunkProduct {
     }
     const std::int64_t groups = ceil_div(p_.n, kGroupColumns);
     if (streams()) {  // the rows are few, so nothing is split but the groups
-      const std::int64_t run = std::clamp<std::int64_t>(groups / (kItemsPerThread * pool.num_threads()), 1, kStreamGroups);
-      return pool.parallel_for(ceil_div(groups, run), [&](std::int64_t item, int) {
+      const std::span<const std::int64_t> ends = shrinking_runs(groups, pool.num_threads());
+      return pool.parallel_for(static_cast<std::int64_t>(ends.size()), [&](std::int64_t run, int) {
         const Registers registers(kernel_, tiles_.strip);
-        const std::int64_t end = std::min(groups, (item + 1) * run);
-        for (std::int64_t group = item * run; group < end; ++group) multiply_group(group, 0, tiles_.count, group + 1 < end);
+        for (std::int64_t group = run == 0 ? 0 : ends[run - 1]; group < ends[run]; ++group) {
+          multiply_group(group, 0, tiles_.count, group + 1 < ends[run]);
+        }
       });
     }
     const std::int64_t splits = std::clamp<std::int64_t>(kItemsPerThread * pool.num_threads() / groups, 1, tiles_.count);

@@ -26,6 +26,7 @@ TEST_F(CommandLineTest, BenchPrintsCeilingsAndRatiosAsJson) {
   EXPECT_GE(result.at("runs").as_integer(), 1);
   EXPECT_GT(result.at("peak_rss_bytes").as_integer(), std::int64_t{200} << 20);  // the 32 matrices
   EXPECT_DOUBLE_EQ(result.at("ratio_to_limit").as_number(), value / result.at("limit").as_number());
+  EXPECT_DOUBLE_EQ(result.at("best_ratio_to_limit").as_number(), result.at("max").as_number() / result.at("limit").as_number());
   EXPECT_DOUBLE_EQ(result.at("ratio_to_peer").as_number(), value / result.at("peer_value").as_number());
 
   // Less is better: the ratio turns round, and stays "higher is better".
@@ -33,6 +34,7 @@ TEST_F(CommandLineTest, BenchPrintsCeilingsAndRatiosAsJson) {
   EXPECT_EQ(less.at("name").as_string(), "weight_sync");
   EXPECT_FALSE(less.at("higher_is_better").as_bool());
   EXPECT_DOUBLE_EQ(less.at("ratio_to_limit").as_number(), less.at("limit").as_number() / less.at("value").as_number());
+  EXPECT_DOUBLE_EQ(less.at("best_ratio_to_limit").as_number(), less.at("limit").as_number() / less.at("min").as_number());
   for (const char* key : {"peer", "peer_value", "ratio_to_peer"}) EXPECT_TRUE(less.at(key).is_null()) << key;
 }
 
