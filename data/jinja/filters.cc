@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "core/errors.h"
+#include "data/jinja/arithmetic.h"
 #include "data/jinja/builtins.h"
 #include "data/jinja/sequence_filters.h"
 #include "data/jinja/text.h"
@@ -70,7 +71,7 @@ Value filter_replace(const Value& subject, const Arguments& arguments) {
 
 Value filter_int(const Value& subject, const Arguments& arguments) {
   const Value* otherwise = arguments.find(0, "default");
-  const Value fallback = otherwise != nullptr ? *otherwise : Value(0);
+  Value fallback = otherwise != nullptr ? *otherwise : Value(0);
   std::int64_t integer = 0;
   if (subject.to_integer(integer)) return integer;
   double number = 0;
@@ -106,7 +107,7 @@ Value filter_float(const Value& subject, const Arguments& arguments) {
 
 Value filter_abs(const Value& subject, const Arguments&) {
   std::int64_t integer = 0;
-  if (subject.to_integer(integer)) return integer < 0 ? -integer : integer;
+  if (subject.to_integer(integer)) return integer < 0 ? negative(subject) : integer;
   if (subject.is_number()) return std::abs(subject.to_double());
   throw Failure(concat("abs: expected a number, got ", type_name(subject)));
 }

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "core/errors.h"
+#include "data/jinja/arithmetic.h"
 #include "data/jinja/builtins.h"
 #include "data/jinja/text.h"
 
@@ -65,7 +66,8 @@ Value map(const Value& subject, const Arguments& arguments) {
       continue;
     }
     Value member = member_path(item, to_text(*path));
-    mapped.push_back(member.is_undefined() && otherwise != nullptr ? *otherwise : std::move(member));
+    if (member.is_undefined() && otherwise != nullptr) member = *otherwise;
+    mapped.push_back(std::move(member));
   }
   return Value::list(std::move(mapped), ListKind::generator);
 }
@@ -165,24 +167,15 @@ Value reverse(const Value& subject, const Arguments&) {
 
 Value sum(const Value& subject, const Arguments& arguments) {
   const Value* path = arguments.find(0, "attribute");
-  std::int64_t integers = 0;
-  double floats = 0;
-  bool exact = true;
+  Value total(0);
   const auto add = [&](const Value& number) {
-    std::int64_t integer = 0;
     if (!number.is_number()) throw Failure(concat("sum: expected numbers, got ", type_name(number)));
-    if (number.to_integer(integer)) {
-      integers += integer;
-    } else {
-      exact = false;
-      floats += number.to_double();
-    }
+    total = arithmetic("+", total, number);
   };
   if (const Value* start = arguments.find(1, "start")) add(*start);
   const auto items = iterate(subject);
   for (const Value& item : items->items) add(path != nullptr && !path->is_none() ? member_path(item, to_text(*path)) : item);
-  if (exact) return integers;
-  return floats + static_cast<double>(integers);
+  return total;
 }
 
 }  // namespace

@@ -98,6 +98,13 @@ TEST(ChatTemplate, HostileTemplatesEndInAnError) {
             "t, line 1: expected at most 1048576 elements, got 2097152");
   EXPECT_EQ(error_of("{% set v = namespace(x=[]) %}{% for i in range(900) %}{% set v.x = [v.x] %}{% endfor %}{{ v.x }}"),
             "no error, but the text: " + std::string(901, '[') + std::string(901, ']'));
+  // What Python's integers would hold and 64 bits do not.
+  for (const char* source : {"{{ (-9223372036854775807 - 1)|abs }}", "{{ [9223372036854775807, 1]|sum }}",
+                             "{{ [-2]|sum(start=-9223372036854775807) }}", "{{ -9223372036854775807 - 2 }}"}) {
+    EXPECT_EQ(error_of(source), "t, line 1: integer overflow") << source;
+  }
+  EXPECT_EQ(error_of("{{ -9223372036854775807|abs }}, {{ [9223372036854775807, -1, true]|sum }}"),
+            "no error, but the text: 9223372036854775807, 9223372036854775807");
 }
 
 TEST(ChatTemplate, LoadsFromADirectory) {
