@@ -35,7 +35,7 @@ std::string construction_problem(const Item& item, const Reading& reading, const
   const auto parts = split_message(content);
   if (!parts || parts->question != item.question) return "the message does not end in the stored question";
   if (reading.answers.empty()) return "the text gives no answer";
-  if (const std::string problem = same_spans(item.evidence, reading.evidence); !problem.empty()) return problem;
+  if (std::string problem = same_spans(item.evidence, reading.evidence); !problem.empty()) return problem;
   if (item.gold_chain != reading.gold_chain) return "the gold chain is not what the text gives";
   const std::int64_t stated = integer_or(item.difficulty, "num_candidates", -1),
                      counted = static_cast<std::int64_t>(reading.guesses.size());

@@ -21,9 +21,9 @@ struct Graph {
   std::multimap<std::string, Link> codes;      // name -> code
 };
 
-// Every way from `key` to a code; `seen` stops at cycles.
-void follow(const Graph& graph, const std::string& key, std::vector<std::string> path, std::vector<EvidenceSpan> spans, Reading& reading,
-            std::set<std::string>& answers) {
+// Every way from `key` to a code; `path` stops at cycles.
+void follow(const Graph& graph, const std::string& key, std::vector<std::string> path, const std::vector<EvidenceSpan>& spans,
+            Reading& reading, std::set<std::string>& answers) {
   for (const std::string& before : path) {
     if (before == key) {
       reading.problem = concat("the keys run in a circle at ", key);
@@ -42,7 +42,7 @@ void follow(const Graph& graph, const std::string& key, std::vector<std::string>
   for (auto [at, end] = graph.pairs.equal_range(key); at != end; ++at) {
     std::vector<EvidenceSpan> longer = spans;
     longer.push_back(at->second.span);
-    follow(graph, at->second.to, path, std::move(longer), reading, answers);
+    follow(graph, at->second.to, path, longer, reading, answers);
   }
 }
 
@@ -64,7 +64,7 @@ Reading read_key_chain(const Item& item, const Corpus&) {
   std::set<std::string> codes;
   for (const Sentence& sentence : split_sentences(parts->context)) {
     const auto note = [&](const char* pattern, std::multimap<std::string, Link>& into) {
-      const auto words = match(sentence.text, pattern);
+      auto words = match(sentence.text, pattern);
       if (words) into.emplace(std::string((*words)[0]), Link{std::string((*words)[1]), sentence.span});
       return words;
     };

@@ -47,7 +47,7 @@ std::vector<std::string> guesses_in(const std::vector<std::string>& pages, const
   for (const std::string& page : pages) {
     for (const Candidate& candidate : candidates_like(answers.front(), page)) guesses.insert(candidate.text);
   }
-  const std::string gold = answers.front();
+  const std::string& gold = answers.front();
   if (guesses.size() == 1) {
     for (const std::string& page : pages) {
       const std::vector<std::string> words = lower_words(page);

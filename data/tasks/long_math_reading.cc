@@ -30,7 +30,7 @@ std::int64_t number_of(std::string_view text) {
 std::optional<Statement> parse_statement(const Sentence& sentence, std::string_view things) {
   Statement statement;
   statement.span = sentence.span;
-  const auto read = [&](const char* pattern, std::size_t things_at, int number_at, std::vector<std::size_t> needs, char sign,
+  const auto read = [&](const char* pattern, std::size_t things_at, int number_at, const std::vector<std::size_t>& needs, char sign,
                         std::int64_t amount) {
     const auto words = match(sentence.text, pattern);
     if (!words || (*words)[things_at] != things) return false;
