@@ -98,6 +98,13 @@ void embed_forward(ThreadPool& pool, const float* table, const std::int32_t* tok
   for_each_row(pool, rows, dim, [&](std::int64_t r) { std::memcpy(y + r * dim, table + tokens[r] * dim, sizeof(float) * dim); });
 }
 
+void embed_forward(ThreadPool& pool, const bf16* table, const std::int32_t* tokens, std::int64_t rows, std::int64_t dim, float* y) {
+  for_each_row(pool, rows, dim, [&](std::int64_t r) {
+    const bf16* row = table + tokens[r] * dim;
+    std::transform(row, row + dim, y + r * dim, [](bf16 value) { return to_float(value); });
+  });
+}
+
 void embed_backward(ThreadPool& pool, const float* dy, const std::int32_t* tokens, std::int64_t rows, std::int64_t dim, float* dtable) {
   const RowKernels kernels = row_kernels();
   pool.parallel_for((dim + kColumnsPerTask - 1) / kColumnsPerTask, [&](std::int64_t task, int) {

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "core/thread_pool.h"
+#include "kernels/dtype.h"
 
 namespace longbow::kernels {
 
@@ -29,6 +30,7 @@ void swiglu_backward(ThreadPool& pool, const float* dact, const float* gate_up, 
 
 /// y[r] = table[tokens[r]]; table [vocab, dim].
 void embed_forward(ThreadPool& pool, const float* table, const std::int32_t* tokens, std::int64_t rows, std::int64_t dim, float* y);
+void embed_forward(ThreadPool& pool, const bf16* table, const std::int32_t* tokens, std::int64_t rows, std::int64_t dim, float* y);
 /// dtable[tokens[r]] += dy[r], in row order whatever the thread count.
 void embed_backward(ThreadPool& pool, const float* dy, const std::int32_t* tokens, std::int64_t rows, std::int64_t dim, float* dtable);
 

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
+#include "kernels/elementwise.h"
 #include "model/transformer.h"
 
 namespace longbow::model {
@@ -16,6 +18,21 @@ void round_values(ThreadPool& pool, const Value* in, std::int64_t size, kernels:
     for (std::int64_t i = block * kBlock; i < end; ++i) {
       const float value = kernels::to_float(in[i]);
       out[i] = dtype == kernels::DType::f32 ? value : kernels::to_float(kernels::to_bf16(value));
+    }
+  });
+}
+
+/// out = in, in the type that `out` stores.
+template <class Value, class Stored>
+void store_values(ThreadPool& pool, const Value* in, kernels::Buffer<Stored>& out) {
+  pool.parallel_for((out.size() + kBlock - 1) / kBlock, [&](std::int64_t block, int) {
+    const std::int64_t end = std::min(out.size(), (block + 1) * kBlock);
+    for (std::int64_t i = block * kBlock; i < end; ++i) {
+      if constexpr (std::is_same_v<Stored, float>) {
+        out[i] = kernels::to_float(in[i]);
+      } else {
+        out[i] = kernels::to_bf16(kernels::to_float(in[i]));
+      }
     }
   });
 }
@@ -50,10 +67,14 @@ PackedModel::PackedModel(ThreadPool& pool, const ModelConfig& config, const Para
     : config_(&config),
       layout_(&layout),
       dtype_(dtype),
-      embedding_(std::int64_t{config.vocab_size} * config.hidden_size),
       norms_((2 * static_cast<std::int64_t>(config.layers.size()) + 1) * config.hidden_size),
       head_(kernels::make_packed(config.vocab_size, config.hidden_size, dtype)) {
-  const std::int64_t hidden = config.hidden_size;
+  const std::int64_t hidden = config.hidden_size, embedding_size = config.vocab_size * hidden;
+  if (dtype == kernels::DType::f32) {
+    embedding_ = kernels::Buffer<float>(embedding_size);
+  } else {
+    embedding_ = kernels::Buffer<kernels::bf16>(embedding_size);
+  }
   const std::int64_t q_width = std::int64_t{config.num_heads} * config.head_dim;
   const std::int64_t kv_width = std::int64_t{config.num_kv_heads} * config.head_dim;
   const float* norm = norms_.data();
@@ -72,6 +93,13 @@ PackedModel::PackedModel(ThreadPool& pool, const ModelConfig& config, const Para
   update(pool, values);
 }
 
+void PackedModel::embed(ThreadPool& pool, std::span<const std::int32_t> tokens, float* out) const {
+  const auto gather = [&](const auto& embedding) {
+    kernels::embed_forward(pool, embedding.data(), tokens.data(), static_cast<std::int64_t>(tokens.size()), config_->hidden_size, out);
+  };
+  std::visit(gather, embedding_);
+}
+
 void PackedModel::update(ThreadPool& pool, const float* values) { pack(pool, values); }
 
 void PackedModel::update(ThreadPool& pool, const WeightValues& values) {
@@ -85,7 +113,7 @@ void PackedModel::update(ThreadPool& pool, const WeightValues& values) {
 template <class Value>
 void PackedModel::pack(ThreadPool& pool, const Value* values) {
   const std::int64_t hidden = config_->hidden_size;
-  round_values(pool, values + layout_->embedding, embedding_.size(), dtype_, embedding_.data());
+  std::visit([&](auto& embedding) { store_values(pool, values + layout_->embedding, embedding); }, embedding_);
   pack_matrix(pool, values + layout_->head, head_);
   float* norm = norms_.data();
   for (std::size_t i = 0; i < layers_.size(); ++i) {

@@ -54,7 +54,7 @@ void forward(ThreadPool& pool, const PackedModel& model, PackedRows input, Atten
   const ActiveRows all(rows);
   const ActiveRows wanted = input.wanted ? ActiveRows(*input.wanted, rows) : all;
   float* residual = saved ? saved->layers[0].input.data() : reserved(workspace.residual, rows * widths.hidden);
-  kernels::embed_forward(pool, model.embedding(), input.tokens.data(), rows, widths.hidden, residual);
+  model.embed(pool, input.tokens, residual);
 
   for (std::size_t i = 0; i < config.layers.size(); ++i) {
     const bool last = i + 1 == config.layers.size();

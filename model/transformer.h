@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include "core/thread_pool.h"
@@ -38,7 +39,8 @@ class PackedModel {
   const ModelConfig& config() const { return *config_; }
   kernels::DType dtype() const { return dtype_; }
   const std::vector<Layer>& layers() const { return layers_; }
-  const float* embedding() const { return embedding_.data(); }  // [vocab, hidden], rounded to the compute type
+  /// The tokens' rows of the embedding, rounded to the compute type: out [tokens, hidden].
+  void embed(ThreadPool& pool, std::span<const std::int32_t> tokens, float* out) const;
   const float* final_norm() const { return final_norm_; }
   const kernels::PackedMatrix& head() const { return head_; }  // [vocab, hidden]
 
@@ -50,7 +52,7 @@ class PackedModel {
   const ParameterLayout* layout_;
   kernels::DType dtype_;
   std::vector<Layer> layers_;
-  kernels::Buffer<float> embedding_;
+  std::variant<kernels::Buffer<float>, kernels::Buffer<kernels::bf16>> embedding_;  // [vocab, hidden] in the compute type
   kernels::Buffer<float> norms_;
   const float* final_norm_ = nullptr;
   kernels::PackedMatrix head_;

@@ -30,9 +30,9 @@ struct ParameterCounts {
         layers(all - embedding * (config.tie_word_embeddings ? 1 : 2)) {}
 };
 
-/// Panels in the compute type, and the embedding and norms as f32 rows.
+/// Panels and the embedding's rows in the compute type.
 std::int64_t packed_bytes(const ParameterCounts& counts, kernels::DType dtype) {
-  return (counts.layers + counts.head) * kernels::size_of(dtype) + counts.embedding * kFloat;
+  return (counts.layers + counts.head + counts.embedding) * kernels::size_of(dtype);
 }
 
 /// One batch as the trainer runs it.

@@ -42,12 +42,11 @@ void Policy::backward(const PackedTargets& packed, float inv_temperature, std::s
   LONGBOW_CHECK_EQ(static_cast<std::int64_t>(dlogprobs.size()), count);
   LONGBOW_CHECK_EQ(gradient_.size(), layout_.total);  // zero_gradient() comes first
   target_dhidden_.reserve(count * dim);
-  const model::ParameterInfo& head = layout_.find(config_.tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight");
-  const float* head_rows = config_.tie_word_embeddings ? packed_.embedding() : weights_.values.data() + head.offset;
   {
     const ProfileScope scope("head");
-    kernels::lm_head_backward(pool_, target_hidden_.data(), count, packed_.head(), head_rows, packed.targets.data(), inv_temperature,
-                              dlogprobs.data(), nullptr, target_dhidden_.data(), gradient_.data() + head.offset);
+    kernels::lm_head_backward(pool_, target_hidden_.data(), count, packed_.head(), weights_.values.data() + layout_.head,
+                              packed.targets.data(), inv_temperature, dlogprobs.data(), nullptr, target_dhidden_.data(),
+                              gradient_.data() + layout_.head);
     dhidden_.reserve(packed.num_wanted * dim);
     std::memset(dhidden_.data(), 0, sizeof(float) * packed.num_wanted * dim);
     for (std::int64_t i = 0; i < count; ++i) {  // in target order: a prompt's last row sums its completions' first tokens

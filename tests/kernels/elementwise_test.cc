@@ -227,6 +227,10 @@ TEST(Embedding, GathersRowsAndScattersGradients) {
     std::vector<float> y(rows * kDim);
     embed_forward(pool, table.data(), tokens.data(), rows, kDim, y.data());
     for (std::int64_t i = 0; i < rows * kDim; ++i) ASSERT_EQ(y[i], table[tokens[i / kDim] * kDim + i % kDim]) << isa;
+    std::vector<bf16> halves(table.size());
+    std::transform(table.begin(), table.end(), halves.begin(), to_bf16);
+    embed_forward(pool, halves.data(), tokens.data(), rows, kDim, y.data());
+    for (std::int64_t i = 0; i < rows * kDim; ++i) ASSERT_EQ(y[i], to_float(halves[tokens[i / kDim] * kDim + i % kDim])) << isa;
 
     const std::vector<float> dy = random_values(rows * kDim, 2);
     const std::vector<float> initial = random_values(kVocab * kDim, 3);
