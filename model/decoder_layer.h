@@ -12,8 +12,9 @@
 
 namespace longbow::model {
 
-/// Rows in work at once: enough for full-rate products and for the gradient of a weight to be read and written seldom.
-inline constexpr std::int64_t kRowsAtOnce = 2048;
+/// Rows in work at once: enough for full-rate products and for the gradient of a weight to be read and written seldom. A multiple of 256,
+/// the steps that a product sums at a time, so that no gradient's bits show it.
+inline constexpr std::int64_t kRowsAtOnce = 512;
 
 /// Calls body(first, count) over blocks of `rows`.
 template <class Body>
