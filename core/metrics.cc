@@ -180,7 +180,7 @@ double wall_seconds() { return std::chrono::duration<double>(std::chrono::system
 }  // namespace
 }  // namespace internal
 
-MetricsWriter::MetricsWriter(std::string folder, std::int64_t last_step)
+MetricsWriter::MetricsWriter(const std::string& folder, std::int64_t last_step)
     : json_path_(folder + "/metrics.jsonl"), events_path_(folder + "/events.out.tfevents.longbow"), last_step_(last_step) {
   make_directories(folder);
   json_ = internal::open_cut(json_path_, last_step, internal::lines_until);

@@ -15,7 +15,7 @@ class MetricsWriter {
   /// Opens `folder`/metrics.jsonl and `folder`/events.out.tfevents.longbow for appending (the folder is made if missing) and
   /// drops what either holds of steps after `last_step`, torn lines and records too; -1 starts both anew.
   /// Throws UserError when they cannot be written.
-  explicit MetricsWriter(std::string folder, std::int64_t last_step = -1);
+  explicit MetricsWriter(const std::string& folder, std::int64_t last_step = -1);
   ~MetricsWriter();
   MetricsWriter(const MetricsWriter&) = delete;
   MetricsWriter& operator=(const MetricsWriter&) = delete;

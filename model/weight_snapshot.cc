@@ -187,7 +187,7 @@ class SnapshotFile {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     // Lets go of the file when it is called: held_ keeps the deleter itself alive, and must not keep the file by it.
-    const std::shared_ptr<const void> held(file->bytes_, [kept = file](const void*) mutable { std::exchange(kept, nullptr)->unlock(); });
+    std::shared_ptr<const void> held(file->bytes_, [kept = file](const void*) mutable { std::exchange(kept, nullptr)->unlock(); });
     file->held_ = held;
     return held;
   }
@@ -275,7 +275,7 @@ Snapshot SnapshotReader::read(ThreadPool& pool, const std::string& path) {
   return verify(pool, file->bytes(), file->size(), SnapshotFile::hold(file, path), path, layout_);
 }
 
-Snapshot parse_snapshot(ThreadPool& pool, std::shared_ptr<const std::string> bytes, const std::string& source,
+Snapshot parse_snapshot(ThreadPool& pool, const std::shared_ptr<const std::string>& bytes, const std::string& source,
                         const ParameterLayout& layout) {
   return verify(pool, bytes->data(), static_cast<std::int64_t>(bytes->size()), bytes, source, layout);
 }

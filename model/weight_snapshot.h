@@ -66,7 +66,7 @@ class SnapshotReader {
 };
 
 /// A snapshot whose bytes came over the wire; `source` names them in errors. Throws UserError as SnapshotReader::read does.
-Snapshot parse_snapshot(ThreadPool& pool, std::shared_ptr<const std::string> bytes, const std::string& source,
+Snapshot parse_snapshot(ThreadPool& pool, const std::shared_ptr<const std::string>& bytes, const std::string& source,
                         const ParameterLayout& layout);
 
 }  // namespace longbow::model

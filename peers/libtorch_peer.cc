@@ -38,7 +38,7 @@ using longbow::UserError;
 
 constexpr int kMaxRuns = 1000;
 
-at::Tensor make_input(std::vector<std::int64_t> shape, std::uint64_t salt, at::ScalarType type) {
+at::Tensor make_input(const std::vector<std::int64_t>& shape, std::uint64_t salt, at::ScalarType type) {
   const at::Tensor tensor = at::empty(shape, at::kBFloat16);
   auto* values = tensor.data_ptr<at::BFloat16>();
   at::parallel_for(0, tensor.numel(), 1 << 16, [&](std::int64_t begin, std::int64_t end) {
@@ -91,7 +91,7 @@ Run backward_of(std::vector<at::Tensor> leaves, std::function<at::Tensor()> forw
   for (at::Tensor& leaf : leaves) leaf.set_requires_grad(true);
   const at::Tensor shape = forward();
   const at::Tensor dout = make_input(shape.sizes().vec(), 3, at::kBFloat16);
-  return [leaves, forward = std::move(forward), dout] {
+  return [leaves = std::move(leaves), forward = std::move(forward), dout] {
     for (const at::Tensor& leaf : leaves) leaf.mutable_grad() = at::Tensor();
     const at::Tensor out = forward();
     const Stopwatch watch;

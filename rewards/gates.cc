@@ -14,7 +14,8 @@ constexpr std::size_t kLoopBytes = 512, kLoopTurns = 6;
 constexpr std::size_t kWindow = 4096, kStep = 512, kEndWindow = 65536;
 
 // A parameter of a gate that takes one of a few words; empty when absent.
-std::string_view choice_of(const RewardInput& input, const char* reward, std::string_view key, std::vector<std::string_view> choices) {
+std::string_view choice_of(const RewardInput& input, const char* reward, std::string_view key,
+                           const std::vector<std::string_view>& choices) {
   const Json* value = input.params.find(key);
   if (value == nullptr || value->is_null()) return "";
   if (value->is_string()) {

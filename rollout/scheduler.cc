@@ -18,7 +18,7 @@ double ms_since(Clock::time_point start) { return std::chrono::duration<double, 
 }  // namespace
 
 RunningGroup::RunningGroup(GroupRequest from, const model::ModelConfig& config, kernels::DType kv_dtype, std::int64_t prefill_chunk,
-                           std::shared_ptr<PromptPrefix> prefix)
+                           const std::shared_ptr<PromptPrefix>& prefix)
     : request(std::move(from)),
       cache(config, kv_dtype, cache_shape(request, prefill_chunk), prefix),
       prefilled_tokens(prefix ? static_cast<std::int64_t>(request.prompt.tokens.size()) : 0),

@@ -38,7 +38,7 @@ using Clock = std::chrono::steady_clock;
 struct RunningGroup {
   /// `prefix` null: the prompt is to be prefilled.
   RunningGroup(GroupRequest from, const model::ModelConfig& config, kernels::DType kv_dtype, std::int64_t prefill_chunk,
-               std::shared_ptr<PromptPrefix> prefix);
+               const std::shared_ptr<PromptPrefix>& prefix);
 
   bool is_prefilled() const { return prefilled_tokens == static_cast<std::int64_t>(request.prompt.tokens.size()); }
   bool is_finished() const { return num_finished == request.group_size; }

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kSamples = 10;  // a file
 
-std::string text_or(const Json& json, std::string_view key, std::string fallback) {
+std::string text_or(const Json& json, std::string_view key, const std::string& fallback) {
   const Json* found = json.find(key);
   return found != nullptr && found->is_string() ? found->as_string() : fallback;
 }
