@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/errors.h"
+#include "model/saved_activations.h"
 #include "rollout/engine.h"
 #include "tools/bench_model.h"
 #include "tools/bench_suite.h"
@@ -21,17 +22,31 @@ struct StepTimes {
   double generate = 0, train = 0, sync = 0;
 };
 
+/// What a user sets whose memory is short: fewer activations change no bit, rounded moments keep their mean.
+enum class Memory { as_recipes_come, lean };
+
+trainer::TrainRecipe recipe_of(const model::ModelConfig& config, const GroupShape& shape, Memory memory) {
+  trainer::TrainRecipe recipe;
+  recipe.rollout.max_completion_tokens = shape.completion;
+  if (memory == Memory::as_recipes_come) return recipe;
+  const std::int64_t own_rows = shape.group * (shape.completion - 1);
+  const std::int64_t budget = model::kept_bytes(config, model::KeptActivations::all_but_mlp, shape.prompt + own_rows, 1 + own_rows);
+  recipe.activation_budget_mib = (budget >> 20) + 1;
+  recipe.optimizer.moment_dtype = kernels::DType::bf16;
+  return recipe;
+}
+
 /// Learner and worker of a run, without the messages between them.
 class WholeStep {
  public:
-  WholeStep(ThreadPool& pool, const GroupShape& shape)
+  WholeStep(ThreadPool& pool, const GroupShape& shape, Memory memory)
       : shape_(shape),
-        policy_(pool, config_, model::init_weights(config_, layout_, model::InitScheme::fan_in, 1), kernels::DType::bf16),
+        recipe_(recipe_of(config_, shape, memory)),
+        policy_(pool, config_, model::init_weights(config_, layout_, model::InitScheme::fan_in, 1), kernels::DType::bf16,
+                recipe_.activation_budget_mib << 20),
         optimizer_(pool, recipe_.optimizer, layout_),
         worker_model_(pool, config_, layout_, policy_.weights().values.data(), kernels::DType::bf16),
-        engine_(pool, worker_model_, {.max_concurrent_groups = 1, .prefill_chunk = 512}) {
-    recipe_.rollout.max_completion_tokens = shape.completion;
-  }
+        engine_(pool, worker_model_, {.max_concurrent_groups = 1, .prefill_chunk = 512}) {}
 
   StepTimes run() {
     StepTimes times;
@@ -71,9 +86,9 @@ class WholeStep {
   }
 
   GroupShape shape_;
-  trainer::TrainRecipe recipe_;
   model::ModelConfig config_ = m105_config(kFullEvery);
   model::ParameterLayout layout_{config_};
+  trainer::TrainRecipe recipe_;
   trainer::Policy policy_;
   trainer::Optimizer optimizer_;
   model::PackedModel worker_model_;
@@ -92,8 +107,10 @@ double least_seconds(const model::ModelConfig& config, double parameters, const 
   return prefill + decode + training_flop(config, shape) / products;
 }
 
-BenchResult whole_step(ThreadPool& pool, const GroupShape& shape) {
-  WholeStep step(pool, shape);
+template <std::int64_t prompt, std::int64_t completion, Memory memory>
+BenchResult whole_step(ThreadPool& pool) {
+  const GroupShape shape{prompt, completion, 8};
+  WholeStep step(pool, shape, memory);
   StepTimes last;
   const Timing ours = time_whole_runs(kBudgetSeconds, [&] { last = step.run(); });
   const double parameters = step.parameters();
@@ -102,19 +119,21 @@ BenchResult whole_step(ThreadPool& pool, const GroupShape& shape) {
   result.limit_of = [config = step.config(), parameters, shape](const Ceilings& ceilings) {
     return least_seconds(config, parameters, shape, ceilings);
   };
-  result.note = concat("a prompt of ", shape.prompt, ", 8 completions of ", shape.completion,
-                       ": generation, loss, backward, AdamW, weights to the engine (", format("%.2f s, %.2f s", last.generate, last.train),
-                       format(", %.3f s", last.sync), " of the last); limit: its products, and decode reading the weights");
+  result.note =
+      concat("a prompt of ", prompt, ", 8 completions of ", completion, ": generation, loss, backward, AdamW, weights to the engine (",
+             format("%.2f s, %.2f s", last.generate, last.train), format(", %.3f s", last.sync), " of the last)",
+             memory == Memory::lean ? "; moments in bfloat16, gate and up rows computed again" : "",
+             "; limit: its products, and decode reading the weights");
   return result;
 }
-
-BenchResult whole_step_2k(ThreadPool& pool) { return whole_step(pool, {2048, 64, 8}); }
-BenchResult whole_step_4k(ThreadPool& pool) { return whole_step(pool, {4096, 128, 8}); }
 
 }  // namespace
 
 std::vector<Benchmark> whole_step_benchmarks() {
-  return {{"grpo_whole_step_2k_g8", whole_step_2k}, {"grpo_whole_step_4k_g8", whole_step_4k}};
+  return {{"grpo_whole_step_2k_g8", whole_step<2048, 64, Memory::as_recipes_come>},
+          {"grpo_whole_step_4k_g8", whole_step<4096, 128, Memory::as_recipes_come>},
+          {"grpo_lean_step_2k_g8", whole_step<2048, 64, Memory::lean>},
+          {"grpo_lean_step_4k_g8", whole_step<4096, 128, Memory::lean>}};
 }
 
 }  // namespace longbow::tools
