@@ -182,25 +182,29 @@ TEST_F(GrpoStepTest, TheReferenceKlPullsBack) {
 }
 
 TEST_F(GrpoStepTest, NextTokenStepsLowerBothLosses) {
-  const auto policy = make_policy();
   std::vector<data::LmDocument> documents(3);
   for (std::size_t i = 0; i < documents.size(); ++i) {
     const data::Group group = group_of(20 + i, {8});
     documents[i].append(group.prompt.tokens, data::TargetKind::text);
     documents[i].append(group.completions[0].tokens, data::TargetKind::answer);
   }
-  OptimizerConfig config;
-  Optimizer optimizer(pool_, config, policy->layout());
-  LmStepOptions options;
-  options.learning_rate = 3e-3;
-  options.micro_batch_tokens = 40;  // two micro-batches
-  const LmStepReport first = lm_step(*policy, optimizer, documents, options);
-  EXPECT_EQ(first.answer.tokens, 24);
-  EXPECT_EQ(first.text.tokens, 60);
-  LmStepReport last;
-  for (int i = 0; i < 20; ++i) last = lm_step(*policy, optimizer, documents, options);
-  EXPECT_LT(last.answer.loss, 0.5 * first.answer.loss);
-  EXPECT_LT(last.text.loss, 0.8 * first.text.loss);
+  for (const kernels::DType moments : {kernels::DType::f32, kernels::DType::bf16}) {
+    SCOPED_TRACE(kernels::name_of(moments));
+    const auto policy = make_policy();
+    OptimizerConfig config;
+    config.moment_dtype = moments;
+    Optimizer optimizer(pool_, config, policy->layout());
+    LmStepOptions options;
+    options.learning_rate = 3e-3;
+    options.micro_batch_tokens = 40;  // two micro-batches
+    const LmStepReport first = lm_step(*policy, optimizer, documents, options);
+    EXPECT_EQ(first.answer.tokens, 24);
+    EXPECT_EQ(first.text.tokens, 60);
+    LmStepReport last;
+    for (int i = 0; i < 20; ++i) last = lm_step(*policy, optimizer, documents, options);
+    EXPECT_LT(last.answer.loss, 0.5 * first.answer.loss);
+    EXPECT_LT(last.text.loss, 0.8 * first.text.loss);
+  }
 }
 
 }  // namespace
