@@ -181,7 +181,7 @@ struct AtomicFile::State {
   std::int64_t file_bytes = 0, text_bytes = 0;
 };
 
-AtomicFile::AtomicFile(std::string path) : state_(std::make_unique<State>(std::move(path))) {}
+AtomicFile::AtomicFile(const std::string& path) : state_(std::make_unique<State>(path)) {}
 AtomicFile::~AtomicFile() = default;
 
 void AtomicFile::write(std::string_view bytes) {

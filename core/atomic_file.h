@@ -13,7 +13,7 @@ class AtomicFile {
  public:
   /// Opens the temporary file and removes those of killed writers of `path`, which itself is untouched until commit(). Throws UserError
   /// when its folder is missing or not writable. The same bytes give the same file: no time or name is stored in compressed ones.
-  explicit AtomicFile(std::string path);
+  explicit AtomicFile(const std::string& path);
   /// Removes the temporary file unless commit() was called.
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;

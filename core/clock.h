@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -33,10 +34,10 @@ inline std::string format_duration(double seconds) {
   } else if (seconds < 59.95) {
     std::snprintf(text, sizeof(text), "%.1f s", seconds);
   } else if (seconds < 3599.5) {
-    const int whole = static_cast<int>(seconds + 0.5);
-    std::snprintf(text, sizeof(text), "%d min %02d s", whole / 60, whole % 60);
+    const long whole = std::lround(seconds);
+    std::snprintf(text, sizeof(text), "%ld min %02ld s", whole / 60, whole % 60);
   } else {
-    const long long minutes = static_cast<long long>(seconds / 60 + 0.5);
+    const long long minutes = std::llround(seconds / 60);
     std::snprintf(text, sizeof(text), "%lld h %02lld min", minutes / 60, minutes % 60);
   }
   return text;

@@ -110,7 +110,7 @@ class ConfigReader {
   template <class Section>
   void section(std::string_view name, Section& nested, std::string_view = "") {
     const Json* json = keys_.find(object_, name);
-    read_section(json ? *json : kEmptyObject(), nested, join_pointer(where_, name));  // absent: its required keys are still asked for
+    read_section(json ? *json : empty_object(), nested, join_pointer(where_, name));  // absent: its required keys are still asked for
   }
 
   template <class Section>
@@ -137,7 +137,7 @@ class ConfigReader {
   void finish() const { keys_.refuse_others(object_, where_, source_); }
 
  private:
-  static const Json& kEmptyObject() {
+  static const Json& empty_object() {
     static const Json empty = Json::object();
     return empty;
   }

@@ -12,7 +12,7 @@ namespace longbow {
 /// A bad recipe, file, flag, peer or machine. The message is one line: *what failed: expected …, got … (where)*.
 class UserError : public std::runtime_error {
  public:
-  explicit UserError(std::string message, std::string hint = "") : std::runtime_error(std::move(message)), hint_(std::move(hint)) {}
+  explicit UserError(const std::string& message, std::string hint = "") : std::runtime_error(message), hint_(std::move(hint)) {}
 
   /// At most one further line that says what to try; empty when there is none.
   const std::string& hint() const { return hint_; }

@@ -136,7 +136,7 @@ TrainerState read_checkpoint(const std::string& dir, const model::ParameterLayou
 
 std::string save_checkpoint(const CheckpointTarget& target, const TrainerState& state, const model::ModelConfig& config,
                             const model::ParameterLayout& layout, const model::Weights& weights, Optimizer& optimizer, std::int64_t keep) {
-  const std::string final_path = target.checkpoints_dir + "/" + checkpoint_name(state.step);
+  std::string final_path = target.checkpoints_dir + "/" + checkpoint_name(state.step);
   const std::string partial_path = concat(final_path, kPartial);
   remove_partial(target.checkpoints_dir);
   std::error_code error;
