@@ -3,10 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 
 #include "core/errors.h"
+#include "tests/core/temporary_folder.h"
 
 namespace longbow::data {
 namespace {
@@ -108,20 +108,18 @@ TEST(ChatTemplate, HostileTemplatesEndInAnError) {
 }
 
 TEST(ChatTemplate, LoadsFromADirectory) {
-  const std::filesystem::path dir = std::filesystem::path(testing::TempDir()) / "longbow_chat_template_test";
-  std::filesystem::remove_all(dir);
-  std::filesystem::create_directories(dir);
-  EXPECT_THROW(ChatTemplate::load(dir.string()), UserError);
+  const testing::TemporaryFolder folder;
+  const auto write = [&](const char* name, const std::string& text) { std::ofstream(folder.file(name)) << text; };
+  EXPECT_THROW(ChatTemplate::load(folder.path()), UserError);
 
-  const auto write = [&](const char* name, const std::string& text) { std::ofstream(dir / name) << text; };
   write("tokenizer_config.json", R"({"bos_token": {"content": "<s>"}, "chat_template": "{{ bos_token }}{{ messages[0].content }}"})");
-  EXPECT_EQ(ChatTemplate::load(dir.string()).render({{"user", "Hi"}}, false), "<s>Hi");
+  EXPECT_EQ(ChatTemplate::load(folder.path()).render({{"user", "Hi"}}, false), "<s>Hi");
   write("tokenizer_config.json",
         R"({"chat_template": [{"name": "default", "template": "plain"}, {"name": "tool_use", "template": "tools"}]})");
-  EXPECT_EQ(ChatTemplate::load(dir.string()).render(Json::object()), "plain");
-  EXPECT_EQ(ChatTemplate::load(dir.string()).render(Json::Object{{"tools", Json::array()}}), "tools");
+  EXPECT_EQ(ChatTemplate::load(folder.path()).render(Json::object()), "plain");
+  EXPECT_EQ(ChatTemplate::load(folder.path()).render(Json::Object{{"tools", Json::array()}}), "tools");
   write("chat_template.jinja", "{% if add_generation_prompt %}go{% endif %}");
-  EXPECT_EQ(ChatTemplate::load(dir.string()).render({}, true), "go");
+  EXPECT_EQ(ChatTemplate::load(folder.path()).render({}, true), "go");
 }
 
 TEST(ChatTemplate, StrftimeNowFollowsNow) {

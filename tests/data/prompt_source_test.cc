@@ -10,6 +10,7 @@
 
 #include "core/errors.h"
 #include "data/sources.h"
+#include "tests/core/temporary_folder.h"
 
 namespace longbow::data {
 namespace {
@@ -18,11 +19,11 @@ namespace fs = std::filesystem;
 
 const Tokenizer& tokenizer() {
   static const Tokenizer made = [] {
-    const std::string dir = (fs::path(testing::TempDir()) / "longbow_prompt_source_test").string();
+    const testing::TemporaryFolder dir;
     std::vector<std::string> lines;
     for (int i = 0; i < 300; ++i) lines.push_back("item number " + std::to_string(i) + " holds a word");
-    train_tokenizer(lines, {.vocab_size = 300}, dir);
-    return Tokenizer(dir);
+    train_tokenizer(lines, {.vocab_size = 300}, dir.path());
+    return Tokenizer(dir.path());
   }();
   return made;
 }
@@ -149,13 +150,11 @@ TEST(PromptSource, WrongWeightsAreRefused) {
   EXPECT_THROW(source({.task_weights = {{"a", -1}}}), UserError);
 }
 
-class SourceFile : public testing::Test {
+class SourceFile : public ::testing::Test {
  protected:
   std::string write(const std::string& name, const std::string& text) {
-    fs::create_directories(dir_);
-    const fs::path path = dir_ / name;
-    std::ofstream(path) << text;
-    return path.string();
+    std::ofstream(dir_.file(name)) << text;
+    return dir_.file(name);
   }
   static std::string error_of(const std::string& path, const SourceOptions& options) {
     try {
@@ -165,7 +164,7 @@ class SourceFile : public testing::Test {
       return error.what();
     }
   }
-  const fs::path dir_ = fs::path(testing::TempDir()) / "longbow_sources_test";
+  const testing::TemporaryFolder dir_;
 };
 
 constexpr const char* kVerlRow =
@@ -209,7 +208,7 @@ TEST_F(SourceFile, RowsOfTwoSplitsOrTwoFoldersAreDifferentItems) {
   std::string test_row = kVerlRow, bare_row = kVerlRow;
   test_row.replace(test_row.find("\"train\""), 7, "\"test\"");
   bare_row.replace(bare_row.find("\"index\""), 7, "\"other\"");
-  fs::create_directories(dir_ / "sub");
+  fs::create_directories(dir_.file("sub"));
   const std::string path = write("rows.jsonl", concat(kVerlRow, "\n", bare_row, "\n"));
   const std::string other = write("sub/rows.jsonl", concat(test_row, "\n", bare_row, "\n"));
   const std::vector<Item> loaded = load_items({path, other}, {.verl_reward = "math"});

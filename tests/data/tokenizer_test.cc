@@ -12,6 +12,7 @@
 #include "core/line_reader.h"
 #include "core/random.h"
 #include "data/chat_template.h"
+#include "tests/core/temporary_folder.h"
 
 namespace longbow::data {
 namespace {
@@ -19,9 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string folder(const std::string& name) {
-  const fs::path path = fs::path(testing::TempDir()) / ("longbow_tokenizer_test_" + name);
-  fs::remove_all(path);
-  return path.string();
+  static const testing::TemporaryFolder root;
+  return root.file(name);
 }
 
 std::vector<std::string> corpus() {

@@ -113,8 +113,8 @@ TEST_F(Contract, EveryCommandAnswersHelp) {
 
 TEST_F(Contract, OutputThatFindsNoRoomIsAnError) {
   write("lines.jsonl", "{\"text\": \"a\"}\n");
-  for (const std::string command : {"inspect " + kModel, "inspect --json " + kModel, "tokenize --model " + kModel + " lines.jsonl",
-                                    std::string("--version"), std::string("eval --help")}) {
+  for (const std::string& command : {"inspect " + kModel, "inspect --json " + kModel, "tokenize --model " + kModel + " lines.jsonl",
+                                     std::string("--version"), std::string("eval --help")}) {
     const CommandResult result = shell("$longbow " + command + " > /dev/full");
     EXPECT_EQ(result.exit_code, 2) << command;
     EXPECT_THAT(result.error, HasSubstr("full disk or a reader that is gone")) << command;

@@ -1,6 +1,7 @@
 // `longbow report` and `longbow plan` as people call them: what the page holds, and what bad input is answered with.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -40,8 +41,7 @@ Outcome run_longbow(std::vector<std::string> arguments) {
 class Report : public testing::Test {
  protected:
   void SetUp() override {
-    dir_ = testing::TempDir() + "longbow_report_" + testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::remove_all(dir_);
+    dir_ = concat(testing::TempDir(), "longbow_report_", ::getpid(), "_", testing::UnitTest::GetInstance()->current_test_info()->name());
   }
   void TearDown() override { fs::remove_all(dir_); }
 

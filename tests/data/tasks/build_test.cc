@@ -29,9 +29,8 @@ constexpr const char* kRecipe = R"({"description": "small", "seed": 11, "chars_p
 class BuildTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    root_ =
-        fs::path(::testing::TempDir()) / (std::string("longbow_build_") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(root_);
+    const char* test = ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    root_ = fs::path(::testing::TempDir()) / concat("longbow_build_", ::getpid(), "_", test);
     dir_ = (root_ / "set").string();
   }
   void TearDown() override { fs::remove_all(root_); }
