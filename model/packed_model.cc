@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <type_traits>
 
 #include "kernels/elementwise.h"
 #include "model/transformer.h"
@@ -10,31 +9,30 @@ namespace {
 
 constexpr std::int64_t kBlock = std::int64_t{1} << 15;
 
-/// out = in, rounded to the compute type.
-template <class Value>
-void round_values(ThreadPool& pool, const Value* in, std::int64_t size, kernels::DType dtype, float* out) {
+/// out[i] = convert(in[i] as a float).
+template <class Value, class Out, class Convert>
+void convert_values(ThreadPool& pool, const Value* in, std::int64_t size, Out* out, const Convert& convert) {
   pool.parallel_for((size + kBlock - 1) / kBlock, [&](std::int64_t block, int) {
     const std::int64_t end = std::min(size, (block + 1) * kBlock);
-    for (std::int64_t i = block * kBlock; i < end; ++i) {
-      const float value = kernels::to_float(in[i]);
-      out[i] = dtype == kernels::DType::f32 ? value : kernels::to_float(kernels::to_bf16(value));
-    }
+    for (std::int64_t i = block * kBlock; i < end; ++i) out[i] = convert(kernels::to_float(in[i]));
   });
 }
 
+/// out = in, rounded to the compute type.
+template <class Value>
+void round_values(ThreadPool& pool, const Value* in, std::int64_t size, kernels::DType dtype, float* out) {
+  convert_values(pool, in, size, out,
+                 [dtype](float value) { return dtype == kernels::DType::f32 ? value : kernels::to_float(kernels::to_bf16(value)); });
+}
+
 /// out = in, in the type that `out` stores.
-template <class Value, class Stored>
-void store_values(ThreadPool& pool, const Value* in, kernels::Buffer<Stored>& out) {
-  pool.parallel_for((out.size() + kBlock - 1) / kBlock, [&](std::int64_t block, int) {
-    const std::int64_t end = std::min(out.size(), (block + 1) * kBlock);
-    for (std::int64_t i = block * kBlock; i < end; ++i) {
-      if constexpr (std::is_same_v<Stored, float>) {
-        out[i] = kernels::to_float(in[i]);
-      } else {
-        out[i] = kernels::to_bf16(kernels::to_float(in[i]));
-      }
-    }
-  });
+template <class Value>
+void store_values(ThreadPool& pool, const Value* in, kernels::Buffer<float>& out) {
+  round_values(pool, in, out.size(), kernels::DType::f32, out.data());
+}
+template <class Value>
+void store_values(ThreadPool& pool, const Value* in, kernels::Buffer<kernels::bf16>& out) {
+  convert_values(pool, in, out.size(), out.data(), [](float value) { return kernels::to_bf16(value); });
 }
 
 void pack_matrix(ThreadPool& pool, const float* values, kernels::PackedMatrix& out) { kernels::pack_rows(pool, values, out.n(), 0, out); }

@@ -17,6 +17,9 @@ namespace {
 constexpr std::string_view kHint =
     "install WordNet (Debian and Ubuntu: apt-get install wordnet-base) or name its folder in the recipe's key \"wordnet\"";
 
+// Some commands read WordNet without a flag to skip lines, so the hint says which have one.
+constexpr const char* kBadLineHint = "install WordNet anew; data build, data check and data stats count such lines with --skip-bad-lines";
+
 // Words of one line, read one by one.
 class Fields {
  public:
@@ -120,7 +123,7 @@ bool is_licence(const std::string& line) { return line.empty() || line.front() =
 // A line is understood whole before anything of it is kept, so that a bad one leaves nothing behind.
 class WordNet::Loader {
  public:
-  Loader(const std::string& dir, bool skip_bad_lines) : dir_(dir), bad_lines_(skip_bad_lines, kSkipBadLinesHint, "WordNet: ") {
+  Loader(const std::string& dir, bool skip_bad_lines) : dir_(dir), bad_lines_(skip_bad_lines, kBadLineHint, "WordNet: ") {
     constexpr std::size_t kUsualNouns = 120000;  // of WordNet 3.0, to grow the tables once
     wordnet_.synsets_.reserve(kUsualNouns);
     wordnet_.noun_senses_.reserve(kUsualNouns);
